@@ -1,0 +1,123 @@
+/*
+ * messages.h: what the processes of one gateway say to each other.
+ *
+ * Each message is a pipe frame (proc/pipe.h): its type from the enum, its payload
+ * as drawn here, read and written by the functions below with cursor and builder.
+ * A process re-parses whatever another tells it and trusts no length.
+ */
+#ifndef MITHAQ_GATEWAY_MESSAGES_H
+#define MITHAQ_GATEWAY_MESSAGES_H
+
+#include "channel/exchange.h"
+
+enum role {
+	ROLE_PARENT,
+	ROLE_LINK,
+	ROLE_DESK,
+	ROLE_CORE,
+	ROLE_KEEPER,
+	ROLE_READER,
+	ROLE_WORKER,
+};
+
+enum message_type {
+	/* parent <-> everybody: the control pipe */
+	CONTROL_PIPE = 1, /* u8 role at the other end | u16 which (partner or provider number); carries the descriptor */
+	CONTROL_READY,	  /* child -> parent: nothing */
+	CONTROL_STOP,	  /* parent -> child: nothing; core closes its epochs with a TALLY first */
+	CONTROL_STOPPED,  /* core -> parent: closed in order */
+
+	/* core <-> keeper. The core chooses handles. */
+	KEEPER_OPEN = 16, /* u32 handle | u16 len, author | u16 len, reader | u16 len, channel */
+	KEEPER_OPENED,	  /* u32 handle | epoch[16] */
+	KEEPER_SIGN,	  /* u32 handle | u32 n | n x leaf[32] */
+	KEEPER_SIGNED,	  /* u32 handle | u64 size | root[32] | signature[64] */
+	KEEPER_FOLLOW,	  /* u32 handle | u16 len, peer origin | u8 has | if has: u64 time_s, signature[64], frontier */
+	KEEPER_COSIGN,	  /* u32 handle | u32 n | n x leaf[32] */
+	KEEPER_COSIGNED,  /* u32 handle | u64 size | root[32] | u64 time_s | signature[64] */
+	KEEPER_REFUSED,	  /* u32 handle | u16 err */
+
+	/* link <-> core; every message begins with the u32 number of the link's session */
+	LINK_UP = 32, /* u32 session | u8 dialled */
+	LINK_DOWN,    /* u32 session | u16 len, why (text) */
+	LINK_FRAMES,  /* u32 session | whole frames, both ways */
+	LINK_CLOSE,   /* core -> link: u32 session | u16 len, why: send what is queued, then close */
+	LINK_STATE,   /* link -> core, while no session: u16 len, why the last attempt failed */
+
+	/* desk <-> core */
+	DESK_ASK = 48,	   /* struct ask */
+	DESK_STATE,	   /* core -> desk: u32 ticket | u8 final | u8 replayed | exchange. Sent at accepted and when answered (final). */
+	DESK_REFUSED,	   /* core -> desk: u32 ticket | decision: nothing left the house */
+	DESK_FAILED,	   /* core -> desk: u32 ticket | u8 enum failure | u64 since_ms | u16 len, cause (text) */
+	DESK_PERMITTED,	   /* core -> desk: u32 ticket | u16 clause | u64 used: the answer to a dry run */
+	DESK_PARTNERS,	   /* desk -> core: u32 ticket */
+	DESK_PARTNERS_ARE, /* core -> desk: u32 ticket | u16 n | n x partner state */
+
+	/* core <-> worker */
+	WORKER_LOOKUP = 64, /* u64 ticket | u16 len, clause "channel/name" | u64 deadline_ms | u16 len, fields record | u16 len, purpose */
+	WORKER_FOUND,	    /* u64 ticket | u8 enum outcome | u16 len, fields record | u16 len, reason */
+
+	/* desk <-> reader */
+	READER_SHOW = 80, /* u32 ticket | mid[16] */
+	READER_EXCHANGE,  /* u32 ticket | u8 found | exchange */
+	READER_EVIDENCE,  /* u32 ticket | mid[16] */
+	READER_BUNDLE,	  /* u32 ticket | u16 err | bundle bytes (up to PIPE_MESSAGE_MOST) */
+	READER_STATUS,	  /* u32 ticket */
+	READER_STATUS_IS, /* u32 ticket | u16 n | n x channel status */
+};
+
+enum failure {
+	FAILURE_BUSY = 1,
+	FAILURE_UNREACHABLE,
+	FAILURE_KEY_REUSED,
+	FAILURE_LEDGER_STOPPED,
+	FAILURE_INTERNAL,
+};
+
+enum outcome { OUTCOME_HIT = 0, OUTCOME_NO_HIT = 1, OUTCOME_REFUSED = 2, OUTCOME_ERROR = 4 };
+
+#define ACCOUNT_MOST	 64
+#define IDEMPOTENCY_MOST 200
+#define OFFICER_MOST	 128
+
+struct ask {
+	uint32_t      ticket;
+	bool	      dry_run;
+	struct bytes  account;			   /* who holds the token */
+	struct bytes  key;			   /* Idempotency-Key, may be empty */
+	struct hash   body;			   /* H(request body): for key-reused */
+	struct bytes  to;			   /* party name, may be empty */
+	struct bytes  clause;			   /* "channel/name" */
+	struct bytes  purpose, reference, officer; /* may be empty */
+	struct fields fields;
+};
+void	 ask_write(struct builder *b, const struct ask *a);
+enum err ask_read(struct bytes payload, struct ask *out) must_use;
+
+void	 decision_write(struct builder *b, const struct decision *d);
+enum err decision_read(struct cursor *c, struct decision *out) must_use;
+
+struct partner_state {
+	char	 name[PARTY_MOST + 1];
+	bool	 connected;
+	uint64_t since_ms;
+	char	 cause[160]; /* why not, the last cause */
+	uint32_t unreceipted;
+};
+void	 partner_state_write(struct builder *b, const struct partner_state *p);
+enum err partner_state_read(struct cursor *c, struct partner_state *out) must_use;
+
+/* One channel as the reader sees it in the ledger. */
+struct channel_status {
+	char	    partner[PARTY_MOST + 1];
+	char	    channel[NAME_MOST + 1];
+	char	    own_origin[ORIGIN_MOST], peer_origin[ORIGIN_MOST];
+	uint64_t    own_size, own_receipted, peer_size;
+	struct hash own_root, peer_root; /* at those sizes */
+	struct hash ledgers;		 /* one hash over both logs' receipted heads, ordered by author: equal on both sides when the ledgers are */
+	uint64_t    asked, answered, refused, unanswered;
+};
+void	 channel_status_write(struct builder *b, const struct channel_status *s);
+enum err channel_status_read(struct cursor *c, struct channel_status *out) must_use;
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * files.h: whole small files, secrets with their mode.
+ *
+ * Writing is atomic: a temporary file in the same folder, fsync, rename, fsync of
+ * the folder; what stood there before stays until the new one is whole.
+ */
+#ifndef MITHAQ_PROC_FILES_H
+#define MITHAQ_PROC_FILES_H
+
+#include "base/builder.h"
+#include "crypto/sign.h"
+
+/* Reads a regular file of at most out->most bytes. ERR_FILE (errno kept), ERR_TOO_LONG. */
+enum err file_read(const char *path, struct buffer *out) must_use;
+enum err file_write(const char *path, struct bytes content, unsigned mode) must_use;
+enum err file_write_new(const char *path, struct bytes content, unsigned mode) must_use; /* ERR_EXISTS */
+
+/* A 32-byte seed as one line "mithaq-key/1 ed25519 <base64>\n"; refused unless a regular file of mode 0600 (or 0400) owned by us: ERR_MODE. */
+enum err key_file_read(const char *path, struct sign_key *out, struct fault *fault) must_use;
+enum err key_file_write_new(const char *path, const uint8_t seed[SIGN_SEED]) must_use;
+
+#endif

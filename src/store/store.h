@@ -1,0 +1,150 @@
+/*
+ * store.h: the ledger and its bodies behind one interface.
+ *
+ * SQLite 3 in WAL mode, synchronous=FULL. The core opens it with STORE_WRITE and is
+ * the only writer; the reader and offline commands open it with STORE_READ. One turn
+ * of the core is one store_begin .. store_commit; store_commit returns only after the
+ * rows are durable. After an error from store_commit (ERR_DISK) nothing may be tried
+ * again on this store: the caller stops.
+ *
+ * A `log` is one epoch of one direction of a channel. Only covered entries of a
+ * peer's log are stored. Bytes given are copied; bytes handed out live until the
+ * callback returns or, where a function takes an arena, as long as that arena.
+ */
+#ifndef MITHAQ_STORE_STORE_H
+#define MITHAQ_STORE_STORE_H
+
+#include "base/arena.h"
+#include "channel/exchange.h"
+#include "tree/commit.h"
+
+#define STORE_SCHEMA 1
+
+struct store;
+enum store_mode { STORE_WRITE, STORE_READ };
+
+/* Creates the schema in a new file (STORE_WRITE); ERR_VERSION for another schema, saying which. */
+enum err store_open(const char *path, enum store_mode mode, struct store **out, struct fault *fault) must_use;
+void	 store_close(struct store *s); /* rolls back what was not committed; accepts NULL */
+
+enum err store_begin(struct store *s) must_use;	 /* no-op when begun already */
+enum err store_commit(struct store *s) must_use; /* no-op when nothing was begun */
+bool	 store_open_turn(const struct store *s);
+/* Moves pages from the WAL into the database when it pays; called when the core is idle, or by size. */
+enum err store_tidy(struct store *s, bool idle) must_use;
+
+/* ---- logs ---- */
+
+struct log_key {
+	const char  *partner;
+	const char  *channel;
+	bool	     own;
+	struct epoch epoch;
+};
+
+struct receipt_head {
+	uint64_t	 size; /* 0: none */
+	struct hash	 root;
+	uint64_t	 time_s;
+	struct signature sig;
+};
+
+struct checkpoint_head {
+	uint64_t	 size; /* 0: none */
+	struct hash	 root;
+	struct signature sig;
+};
+
+struct log_row {
+	int64_t		       id; /* row id, ascending in order of opening */
+	char		       partner[PARTY_MOST + 1], channel[NAME_MOST + 1];
+	bool		       own;
+	struct epoch	       epoch;
+	struct frontier	       frontier;	 /* over all stored entries; its size is the log's */
+	struct tally	       tally;		 /* over the entries of kinds >= 16 */
+	struct checkpoint_head checkpoint;	 /* the largest: ours signed, theirs verified */
+	struct receipt_head    receipt;		 /* the largest: own log: the partner's; peer log: ours */
+	struct frontier	       receipt_frontier; /* peer log: the frontier at receipt.size */
+	uint64_t	       last_time_ms;	 /* the latest time_ms of an entry */
+	uint64_t	       agreed;		 /* reserved for AGREE bookkeeping of channel/: index + 1 of the last AGREE, 0: none */
+};
+
+enum err store_log_add(struct store *s, const struct log_key *key, int64_t *id) must_use;
+/* Writes frontier, tally, receipt_frontier and last_time_ms; checkpoint and receipt have functions of their own. */
+enum err store_log_save(struct store *s, const struct log_row *row) must_use;
+/* All logs of a channel side in order of opening, oldest first; `partner`, `channel` NULL: all. The callback returns false to stop. */
+typedef bool store_log_fn(void *arg, const struct log_row *row);
+enum err     store_logs(struct store *s, const char *partner, const char *channel, store_log_fn *each, void *arg) must_use;
+enum err     store_log_find(struct store *s, const struct epoch *epoch, bool own, struct log_row *out) must_use; /* ERR_NOT_FOUND */
+
+/* ---- entries ---- */
+
+struct entry_row {
+	uint64_t     index;
+	struct hash  commitment; /* C(header): the 33 bytes without their version */
+	uint8_t	     form;	 /* 0 full, 1 purged, 2 bare */
+	struct salt  salt;	 /* full and purged */
+	struct bytes header;	 /* full and purged */
+	struct bytes body;	 /* full: inline parts as in wire/entry.h */
+	struct bytes withheld;	 /* own entries: per withheld part salt[32], u16 length, bytes */
+};
+enum { FORM_FULL = 0, FORM_PURGED = 1, FORM_BARE = 2 };
+
+enum err     store_entry_add(struct store *s, int64_t log, const struct entry_row *row) must_use;
+enum err     store_entry_get(struct store *s, int64_t log, uint64_t index, struct arena *a, struct entry_row *out) must_use;
+typedef bool store_entry_fn(void *arg, const struct entry_row *row);
+enum err     store_entries(struct store *s, int64_t log, uint64_t from, uint64_t to, store_entry_fn *each, void *arg) must_use;
+/* Leaf hashes of entries from <= index < to into `out`; ERR_NOT_FOUND when one is missing. */
+enum err store_leaves(struct store *s, int64_t log, uint64_t from, uint64_t to, struct hash *out) must_use;
+
+/* ---- checkpoints and receipts: every one is kept, so that the earliest time can be shown ---- */
+
+enum err store_checkpoint_add(struct store *s, int64_t log, const struct checkpoint_head *c) must_use;
+enum err store_receipt_add(struct store *s, int64_t log, const struct receipt_head *r) must_use;
+/* The smallest of size > index; ERR_NOT_FOUND. */
+enum err store_checkpoint_covering(struct store *s, int64_t log, uint64_t index, struct checkpoint_head *out) must_use;
+enum err store_receipt_covering(struct store *s, int64_t log, uint64_t index, struct receipt_head *out) must_use;
+
+/* ---- exchanges: one row per mid and side, also the row that effects are deduplicated by ---- */
+
+struct exchange_row {
+	uint8_t		    mid[MID_SIZE];
+	bool		    ours;
+	int64_t		    question_log, answer_log; /* log ids; answer_log 0: none yet */
+	uint64_t	    question_index, answer_index;
+	struct hash	    agreement;
+	uint16_t	    clause;
+	int32_t		    day; /* UTC day of the question's time_ms: the quota day */
+	enum exchange_state state;
+	uint16_t	    status;
+	uint64_t	    accepted_ms, delivered_ms, answered_ms, not_after_ms;
+	uint64_t	    used;
+};
+
+enum err store_exchange_add(struct store *s, const struct exchange_row *x) must_use;	/* ERR_DUPLICATE */
+enum err store_exchange_answer(struct store *s, const struct exchange_row *x) must_use; /* by (mid, ours): state, status, answer_*, times */
+enum err store_exchange_find(struct store *s, const uint8_t mid[MID_SIZE], bool ours, struct exchange_row *out) must_use;
+/* By the question's place: for a REPLY's `re` after a restart. */
+enum err store_exchange_at(struct store *s, int64_t question_log, uint64_t index, struct exchange_row *out) must_use;
+/* Unanswered ones of one channel's logs, oldest first, for the start. */
+typedef bool store_exchange_fn(void *arg, const struct exchange_row *x);
+enum err     store_exchanges_open(struct store *s, const char *partner, const char *channel, bool ours, store_exchange_fn *each, void *arg) must_use;
+/* Distinct mids of (agreement, clause, day) on our or their asking side: the recount at start. */
+enum err store_quota_used(struct store *s, const char *partner, const char *channel, bool ours, const struct hash *agreement, uint16_t clause,
+			  int32_t day, uint64_t *out) must_use;
+/* The whole exchange with its contents, read from both entries; views live in `a`. */
+enum err store_exchange_load(struct store *s, const struct exchange_row *x, struct arena *a, struct exchange *out) must_use;
+/* Counts for a channel's status. */
+struct exchange_counts {
+	uint64_t asked, answered, refused, unanswered;
+};
+enum err store_exchange_counts(struct store *s, const char *partner, const char *channel, struct exchange_counts *out) must_use;
+
+/* ---- Idempotency-Key: stays at home, 7 days ---- */
+
+enum err store_key_find(struct store *s, struct bytes account, struct bytes key, uint8_t mid[MID_SIZE], struct hash *body) must_use;
+enum err store_key_add(struct store *s, struct bytes account, struct bytes key, const uint8_t mid[MID_SIZE], const struct hash *body,
+		       uint64_t now_ms) must_use;
+enum err store_keys_expire(struct store *s, uint64_t before_ms) must_use;
+
+#endif
