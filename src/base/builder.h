@@ -31,7 +31,15 @@ void build_zero(struct builder *b, size_t n);
 void build_bytes16(struct builder *b, struct bytes v);
 void build_bytes32(struct builder *b, struct bytes v);
 void build_text(struct builder *b, const char *text); /* without its NUL */
+/* Needs room for one byte more than it writes, because the formatter ends its work with a NUL. */
 void build_format(struct builder *b, const char *format, ...) prints(2, 3);
+
+/* Marks the builder failed with `e` unless it failed before: for limits that its caller knows. */
+static inline void build_fail(struct builder *b, enum err e)
+{
+	if (b->err == ERR_OK)
+		b->err = e;
+}
 
 /* Reserves n bytes and returns where they stand, or NULL when full: for lengths known later. */
 uint8_t *build_reserve(struct builder *b, size_t n);

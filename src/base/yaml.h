@@ -14,8 +14,9 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-#define YAML_DEEP	12
-#define YAML_NODES_MOST 65536
+#define YAML_DEEP	  12
+#define YAML_NODES_MOST	  65536
+#define YAML_MEMBERS_MOST 1024 /* of one mapping or list */
 
 enum yaml_kind { YAML_SCALAR, YAML_MAP, YAML_LIST };
 

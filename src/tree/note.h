@@ -16,7 +16,7 @@
 #include "crypto/sign.h"
 #include "tree/merkle.h"
 
-#define NOTE_SIGNATURES_MOST  8
+#define NOTE_SIGNATURES_MOST  16 /* C2SP signed-note: at least 16 are accepted */
 #define NOTE_NAME_MOST	      300
 #define NOTE_TYPE_ED25519     0x01
 #define NOTE_TYPE_COSIGNATURE 0x04
@@ -39,7 +39,7 @@ enum err note_read(struct bytes wire, struct note *out) must_use;
 
 void note_key_id(struct bytes name, uint8_t type, const struct public_key *pub, uint8_t out[4]);
 
-/* Appends the blank line's job is the caller's: one line "EM DASH name base64\n" is written to `b`. */
+/* Appends one line "EM DASH name base64\n"; the empty line before the first is the caller's to write. ERR_MALFORMED for a name that is none. */
 void note_line_ed25519(struct builder *b, struct bytes name, const struct public_key *pub, const struct signature *sig);
 void note_line_cosignature(struct builder *b, struct bytes name, const struct public_key *pub, uint64_t time_s, const struct signature *sig);
 
@@ -61,7 +61,7 @@ struct checkpoint {
 
 /* The three lines "origin\nsize\nbase64(root)\n". */
 void checkpoint_write(struct builder *b, const struct checkpoint *c);
-/* From the text of a note; ERR_NOT_CANONICAL for extension lines or leading zeros. */
+/* From the text of a note; ERR_NOT_CANONICAL for extension lines or leading zeros. The origin may be any visible ASCII without '+'. */
 enum err checkpoint_read(struct bytes text, struct checkpoint *out) must_use;
 
 void	 checkpoint_sign(const struct sign_key *key, const struct checkpoint *c, struct signature *out);
@@ -69,6 +69,7 @@ enum err checkpoint_verify(const struct public_key *log_key, const struct checkp
 
 /* ---- receipts: C2SP tlog-cosignature v1 over the same three lines ----
  * message = "cosignature/v1\ntime " || decimal seconds || "\n" || checkpoint text */
+/* Signs nothing (out is zero) for a time above 2^63-1, which the format does not permit. */
 void	 receipt_sign(const struct sign_key *key, const struct checkpoint *c, uint64_t time_s, struct signature *out);
 enum err receipt_verify(const struct public_key *receipt_key, const struct checkpoint *c, uint64_t time_s, const struct signature *sig) must_use;
 
