@@ -52,6 +52,17 @@ enum err exchange_read(struct cursor *c, struct exchange *out) must_use;
 void	 exchange_id_write(const uint8_t mid[MID_SIZE], char out[29]);
 enum err exchange_id_read(struct bytes text, uint8_t mid[MID_SIZE]) must_use;
 
+/* ---- pieces of messages between processes, shared with gateway/messages.h ----
+ *   text    u16 length, bytes without NUL     read into `out`, which holds `room` bytes, NUL-ended
+ *   bool    u8, 0 or 1
+ *   fields  u32 length, record of wire/fields.h */
+void piped_text_write(struct builder *b, const char *text);
+void piped_text_read(struct cursor *c, char *out, size_t room);
+void piped_bool_write(struct builder *b, bool v);
+bool piped_bool_read(struct cursor *c);
+void piped_fields_write(struct builder *b, const struct fields *f);
+void piped_fields_read(struct cursor *c, struct fields *out);
+
 /* The content of a REASON part of QUERY: purpose and case; of REPLY: reason and rule. These are records of fields.h. */
 
 #endif

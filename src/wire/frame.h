@@ -42,7 +42,8 @@ struct frame {
 /*
  * Takes the next whole frame off the front of `stream`. ERR_OK: `*out` is set and
  * `*used` is how many bytes it took. ERR_SHORT: not all there yet, `*used` is 0.
- * Anything else: the stream is broken and the session ends.
+ * Anything else (ERR_PROTOCOL: an unknown type below 0x80): the session ends. Unknown types from 0x80 come
+ * out like others, for the caller to skip.
  */
 enum err frame_next(struct bytes stream, struct frame *out, size_t *used) must_use;
 

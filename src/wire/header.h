@@ -8,7 +8,7 @@
  *     11     8  time_ms        author's clock, a claim
  *     19     8  not_after_ms   kinds >= 16: > time_ms, at most 30 days after it; kinds < 16: 0
  *     27    16  mid            u32 hours since 1970, 12 random bytes
- *     43    32  agreement      zero for kinds < 16 except 3..6
+ *     43    32  agreement      kinds >= 16: not zero; kinds < 16 except 3..6: zero
  *     75     2  clause         0 for kinds < 16
  *     77     8  aseq
  *     85    16  seen_epoch
@@ -166,9 +166,11 @@ struct previous {
 	uint8_t	    cause;
 };
 #define PREVIOUS_SIZE 57
+/* CAUSE_FIRST goes with a zero epoch, size 0 and a zero root, and only with them. */
 void	 previous_write(struct builder *b, const struct previous *p);
 enum err previous_read(struct bytes value, struct previous *out) must_use;
 
+/* A TALLY has a row for each agreement with at least one entry in the epoch; count >= 1, last >= count (index 0 is GENESIS). */
 struct tally_row {
 	struct hash agreement;
 	uint64_t    count;
