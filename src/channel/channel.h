@@ -1,0 +1,284 @@
+/*
+ * channel.h: one channel's two logs, as a pure state machine.
+ *
+ * A channel is told what happened (`struct channel_event`) and says what must be done
+ * (`struct duties`); it never asks the time, draws randomness, opens a file or
+ * sends a byte. The gateway, the simulator and the story tests perform the duties
+ * of the same code.
+ *
+ * The rules it keeps (spec/wire.md, spec/rules.md; W and R number them there):
+ *   - an entry is stored before anything depends on it; a checkpoint is asked for
+ *     only after EVENT_DURABLE said that its entries are on disk;
+ *   - each start of the writer is a new epoch, whose GENESIS names the last;
+ *   - an entry of the peer is acted on only when a signed checkpoint covers it, and
+ *     nothing after a GENESIS before the epoch it names is held to its named size;
+ *   - structural faults end the session; policy faults are answered `refused`;
+ *   - effects happen once per mid, across epochs.
+ *
+ * Turns: the performer steps any number of events, performs each duty in order,
+ * makes everything stored durable at once, then steps EVENT_DURABLE. Duties whose
+ * `after` is set are held back until that is done.
+ *
+ * Memory: a channel owns its state; duties and what they point to live until the
+ * next call of channel_step for the same channel.
+ */
+#ifndef MITHAQ_CHANNEL_CHANNEL_H
+#define MITHAQ_CHANNEL_CHANNEL_H
+
+#include "agreement/agreement.h"
+#include "channel/exchange.h"
+#include "crypto/spring.h"
+#include "tree/commit.h"
+#include "wire/checkpoint.h"
+#include "wire/entry.h"
+#include "wire/flow.h"
+#include "wire/hello.h"
+#include "wire/receipt.h"
+#include "wire/session.h"
+
+#define CHANNEL_WINDOW		  4096	/* entries a partner may send beyond what is durable here */
+#define CHANNEL_UNRECEIPTED_MOST  1024	/* own entries without the partner's receipt */
+#define CHANNEL_UNRECEIPTED_MS	  60000 /* and for how long, while connected */
+#define CHANNEL_LIVE_MOST	  8192	/* unanswered questions per direction */
+#define CHANNEL_AGREEMENTS_MOST	  32
+#define CHANNEL_LOGS_MOST	  64 /* epochs of one direction in memory */
+#define CHANNEL_SKEW_MS		  300000
+#define CHANNEL_ANSWER_LIFE_MS	  LIFE_MOST_MS
+#define CHANNEL_QUESTION_SLACK_MS 60000 /* a question lives for the clause's answer time and this */
+
+struct channel;
+
+struct channel_setup {
+	const char	 *self, *peer, *name;
+	struct public_key peer_log_key, peer_receipt_key;
+	uint8_t		  seed[SPRING_SEED]; /* of salts and mids */
+};
+
+struct channel *channel_new(const struct channel_setup *setup); /* NULL: no memory */
+void		channel_free(struct channel *ch);		/* accepts NULL */
+
+/* Mixes fresh randomness into salts and mids to come. */
+void channel_mix(struct channel *ch, const uint8_t seed[SPRING_SEED]);
+
+/* An agreement active here; it must outlive the channel. ERR_TOO_LONG above the limit. */
+enum err channel_permit(struct channel *ch, const struct agreement *a) must_use;
+
+/* ---- what the ledger remembers, told before the first event, oldest epoch first ---- */
+
+struct recalled_agree {
+	struct hash agreement;
+	uint64_t    index;
+};
+
+struct recalled_log {
+	struct epoch		     epoch;
+	struct frontier		     frontier; /* over all stored entries */
+	struct tally		     tally;
+	uint64_t		     receipted; /* size of the largest receipt */
+	const struct receipt_frame  *receipt;	/* peer logs: ours at that size, or NULL */
+	const struct hash	    *leaves;	/* peer logs: leaves receipted <= i < size */
+	const struct recalled_agree *agree;	/* the AGREE entries of this epoch */
+	unsigned		     nagree;
+	uint64_t		     last_time_ms; /* of its questions */
+};
+
+enum err channel_recall(struct channel *ch, bool own, const struct recalled_log *log) must_use;
+void	 channel_recall_quota(struct channel *ch, bool ours, const struct hash *agreement, uint16_t clause, int32_t day, uint64_t used);
+/* An own question without an answer, so that its REPLY finds it. */
+enum err channel_recall_question(struct channel *ch, const struct exchange *x, const struct hash *leaf) must_use;
+
+/* ---- events ---- */
+
+enum event_type {
+	EVENT_OPENED,	    /* the keeper drew our epoch */
+	EVENT_HELLO,	    /* both HELLOs of a session were sent and read */
+	EVENT_DISCONNECTED, /* the session ended */
+	EVENT_ENTRY,
+	EVENT_CHECKPOINT,
+	EVENT_RECEIPT,
+	EVENT_CREDIT,
+	EVENT_ASK,	  /* an application asks */
+	EVENT_FOUND,	  /* a worker answered a DUTY_LOOKUP */
+	EVENT_UNANSWERED, /* at start: a question of the peer without our REPLY */
+	EVENT_DURABLE,	  /* all that was stored is on disk */
+	EVENT_SIGNED,	  /* the keeper signed DUTY_SIGN */
+	EVENT_COSIGNED,	  /* the keeper receipted DUTY_COSIGN */
+	EVENT_TICK,	  /* about once a second */
+	EVENT_CLOSE,	  /* orderly end: TALLY */
+};
+
+enum lookup_outcome { FOUND_HIT, FOUND_NO_HIT, FOUND_REFUSED, FOUND_ERROR };
+
+struct channel_ask {
+	uint32_t		ticket; /* the performer's own */
+	bool			dry_run;
+	const struct agreement *agreement;
+	uint16_t		clause;
+	struct bytes		purpose, reference, officer;
+	const struct fields    *fields;
+};
+
+struct channel_event {
+	enum event_type type;
+	uint64_t	now_ms; /* the performer's clock, UTC */
+	union {
+		struct epoch opened;
+		const struct hello *hello; /* theirs */
+		struct {
+			uint16_t	    log;
+			const struct entry *entry;
+			bool		    known; /* the ledger holds this mid already */
+		} entry;
+		struct checkpoint_frame checkpoint;
+		struct receipt_frame	receipt;
+		struct credit_frame	credit;
+		struct channel_ask	ask;
+		struct {
+			uint64_t	     ticket;
+			enum lookup_outcome  outcome;
+			const struct fields *fields; /* FOUND_HIT */
+			struct bytes	     reason; /* FOUND_REFUSED: a code of the clause's refuse-for */
+		} found;
+		struct {
+			const struct entry *entry;
+			struct place	    at;
+			struct hash	    leaf;
+			uint64_t	    used;
+		} unanswered;
+		struct {
+			uint64_t	 size;
+			struct hash	 root;
+			struct signature sig;
+		} signature; /* EVENT_SIGNED */
+		struct {
+			struct epoch	 epoch;
+			uint64_t	 size;
+			struct hash	 root;
+			uint64_t	 time_s;
+			struct signature sig;
+		} cosigned;
+	};
+};
+
+/* ---- duties ---- */
+
+enum duty_type {
+	DUTY_STORE_ENTRY,
+	DUTY_STORE_CHECKPOINT,
+	DUTY_STORE_RECEIPT,
+	DUTY_STORE_QUESTION, /* a new exchange */
+	DUTY_STORE_ANSWER,   /* its end */
+	DUTY_REPORT,	     /* tell whoever asked here; `after` is set */
+	DUTY_REFUSE,	     /* an ask was not permitted: nothing was written */
+	DUTY_PERMIT,	     /* a dry run would be permitted */
+	DUTY_FAIL,	     /* an ask could not be taken now */
+	DUTY_SIGN,	     /* keeper: extend our epoch by these leaves and sign */
+	DUTY_COSIGN,	     /* keeper: extend the peer's epoch by these leaves and receipt */
+	DUTY_SEND,	     /* a whole frame */
+	DUTY_RESEND,	     /* ENTRY frames from <= index < to of an own epoch, read from the store */
+	DUTY_LOOKUP,	     /* ask the clause's worker */
+	DUTY_ALARM,	     /* a person must know; the channel is frozen when `frozen` */
+	DUTY_CLOSE,	     /* end the session */
+};
+
+enum channel_failure { CHANNEL_BUSY, CHANNEL_UNREACHABLE, CHANNEL_FROZEN };
+
+struct stored_entry {
+	bool	     own;
+	struct epoch epoch;
+	uint64_t     index;
+	uint8_t	     kind;
+	uint64_t     time_ms;
+	struct hash  commitment;
+	struct salt  salt;
+	struct bytes header, body, withheld;
+};
+
+struct duty {
+	enum duty_type type;
+	bool	       after; /* perform only once all that was stored before is durable */
+	union {
+		struct stored_entry entry;
+		struct {
+			struct epoch	 epoch;
+			bool		 own;
+			uint64_t	 size;
+			struct hash	 root;
+			struct signature sig;
+			uint64_t	 time_s; /* receipts */
+		} head;
+		struct {
+			const struct exchange *exchange;
+			uint32_t	       ticket;
+			bool		       final;
+		} exchange; /* STORE_QUESTION, STORE_ANSWER, REPORT */
+		struct {
+			uint32_t	       ticket;
+			const struct decision *decision; /* REFUSE */
+			enum channel_failure   failure;	 /* FAIL */
+			uint16_t	       clause;	 /* PERMIT */
+			uint64_t	       used;
+		} ask;
+		struct {
+			struct epoch	   epoch;
+			const struct hash *leaves;
+			size_t		   n;
+		} leaves;	    /* SIGN, COSIGN */
+		struct bytes frame; /* SEND */
+		struct {
+			struct epoch epoch;
+			uint16_t     log;
+			uint64_t     from, to;
+		} resend;
+		struct {
+			uint64_t		ticket;
+			const struct agreement *agreement;
+			uint16_t		clause;
+			uint64_t		deadline_ms;
+			struct bytes		purpose;
+			const struct fields    *fields;
+		} lookup;
+		struct {
+			uint16_t    code; /* enum alarm_code or enum close_code */
+			bool	    frozen;
+			const char *text; /* English, for the journal and the partner */
+		} end;			  /* ALARM, CLOSE */
+	};
+};
+
+struct duties {
+	const struct duty *at;
+	size_t		   n;
+	enum err	   err; /* ERR_MEMORY: the performer must stop the channel */
+};
+
+struct duties channel_step(struct channel *ch, const struct channel_event *event);
+
+/* ---- what a performer may look at ---- */
+
+/* Adds this channel's logs to our HELLO. Only after EVENT_OPENED and its EVENT_DURABLE. */
+enum err channel_hello(struct channel *ch, struct hello *mine) must_use;
+
+struct channel_log {
+	struct epoch	       epoch;
+	const struct frontier *frontier; /* over all stored entries */
+	const struct tally    *tally;
+	uint64_t	       receipted;
+	uint64_t	       durable;
+	uint64_t	       last_time_ms;
+};
+
+/* The newest own or peer log; false when there is none. And any log in memory by its epoch. */
+bool channel_log(const struct channel *ch, bool own, struct channel_log *out);
+bool channel_log_find(const struct channel *ch, bool own, const struct epoch *epoch, struct channel_log *out);
+
+bool	    channel_connected(const struct channel *ch);
+bool	    channel_settled(const struct channel *ch); /* everything appended is signed */
+bool	    channel_frozen(const struct channel *ch);
+size_t	    channel_lookups(const struct channel *ch); /* outstanding */
+const char *channel_name(const struct channel *ch);
+uint64_t    channel_unreceipted(const struct channel *ch);
+/* Is this agreement agreed in both logs, as far as is durable here? */
+bool channel_in_force(const struct channel *ch, const struct agreement *a);
+
+#endif

@@ -1,0 +1,616 @@
+/* question.c: questions and answers: asked here, asked of us, refused by either side (spec/rules.md). */
+#include <stdio.h>
+
+#include "channel/state.h"
+
+/* ---- is an agreement agreed? ---- */
+
+static bool own_agree_before(const struct channel *ch, int with, const uint8_t epoch[EPOCH_SIZE], uint64_t size)
+{
+	const struct own_log *log = writer_find(ch, (const struct epoch *)(const void *)epoch);
+
+	return log != NULL && log->agree[with].known && log->agree[with].index < size;
+}
+
+bool channel_in_force(const struct channel *ch, const struct agreement *a)
+{
+	int		       with = agreement_index(ch, &a->id);
+	const struct own_log  *own = writer_log(ch);
+	const struct peer_log *peer = reader_log(ch);
+
+	if (with < 0 || own == NULL || peer == NULL)
+		return false;
+	return own->agree[with].known && peer->agree[with].known && peer->agree[with].index < peer->durable;
+}
+
+/* ---- the records inside parts ---- */
+
+#define RECORD_MOST INLINE_MOST
+
+static struct bytes record_make(struct channel *ch, const struct fields *f)
+{
+	size_t room = 3;
+
+	for (unsigned i = 0; i < f->n; i++)
+		room += 5 + f->at[i].name.n + f->at[i].value.n;
+	uint8_t *memory = step_take(ch, room);
+	if (memory == NULL)
+		return BYTES_NONE;
+	struct builder b = builder_on(memory, room);
+	fields_write(&b, f);
+	if (b.err) {
+		ch->err = ERR_INTERNAL;
+		return BYTES_NONE;
+	}
+	return builder_bytes(&b);
+}
+
+static struct bytes record_pair(struct channel *ch, const char *n1, struct bytes v1, const char *n2, struct bytes v2)
+{
+	struct fields f = {0};
+
+	if (v1.n > 0 && fields_add(&f, bytes_text(n1), v1))
+		return BYTES_NONE;
+	if (v2.n > 0 && fields_add(&f, bytes_text(n2), v2))
+		return BYTES_NONE;
+	return record_make(ch, &f);
+}
+
+/* The record in the first part of this type; false when there is none or it is malformed. Views live for this step. */
+static bool record_of(struct channel *ch, const struct entry *e, uint8_t type, struct fields *out)
+{
+	for (unsigned i = 0; i < e->header.nparts; i++)
+		if (e->header.part[i].type == type && e->header.part[i].placement == PLACED_INLINE)
+			return fields_read(step_copy(ch, e->part[i].body), out) == ERR_OK;
+	return false;
+}
+
+static struct bytes value_of(const struct fields *f, const char *name)
+{
+	const struct field *at = fields_find(f, name);
+
+	return at ? at->value : BYTES_NONE;
+}
+
+/* ---- exchanges for the duties ---- */
+
+static struct exchange *exchange_make(struct channel *ch, const struct live *l, bool ours)
+{
+	struct exchange *x = step_take(ch, sizeof *x);
+
+	if (x == NULL)
+		return NULL;
+	memcpy(x->mid, l->mid, MID_SIZE);
+	x->ours = ours;
+	memcpy(x->partner, ch->peer_name, sizeof x->partner);
+	memcpy(x->channel, ch->name, sizeof x->channel);
+	x->agreement = l->agreement;
+	x->clause = l->clause;
+	x->state = EXCHANGE_ACCEPTED;
+	x->accepted_ms = l->accepted_ms;
+	x->delivered_ms = l->delivered_ms;
+	x->not_after_ms = l->not_after_ms;
+	x->question = l->at;
+	x->used = l->used_quota;
+	x->purpose = step_copy(ch, bytes_text(l->purpose));
+	return x;
+}
+
+static void exchange_duty(struct channel *ch, enum duty_type type, const struct exchange *x, uint32_t ticket, bool final)
+{
+	struct duty *d = duty_add(ch, type);
+
+	if (d == NULL)
+		return;
+	d->after = type == DUTY_REPORT;
+	d->exchange.exchange = x;
+	d->exchange.ticket = ticket;
+	d->exchange.final = final;
+}
+
+static void purpose_keep(struct live *l, struct bytes purpose)
+{
+	size_t n = purpose.n < NAME_MOST ? purpose.n : NAME_MOST;
+
+	memcpy(l->purpose, purpose.at, n);
+	l->purpose[n] = '\0';
+}
+
+/* ---- asking ---- */
+
+static void ask_fail(struct channel *ch, uint32_t ticket, enum channel_failure why)
+{
+	struct duty *d = duty_add(ch, DUTY_FAIL);
+
+	if (d == NULL)
+		return;
+	d->ask.ticket = ticket;
+	d->ask.failure = why;
+}
+
+static void ask_refuse(struct channel *ch, uint32_t ticket, const struct decision *decision)
+{
+	struct decision *kept = step_take(ch, sizeof *kept);
+	struct duty	*d = duty_add(ch, DUTY_REFUSE);
+
+	if (kept == NULL || d == NULL)
+		return;
+	*kept = *decision;
+	d->ask.ticket = ticket;
+	d->ask.decision = kept;
+}
+
+static bool ask_possible(struct channel *ch, const struct channel_ask *ask)
+{
+	if (ch->frozen)
+		ask_fail(ch, ask->ticket, CHANNEL_FROZEN);
+	else if (!ask->dry_run && !ch->connected)
+		ask_fail(ch, ask->ticket, CHANNEL_UNREACHABLE);
+	else if (!ask->dry_run && (ch->closing || !ch->open || writer_behind(ch) || ch->asked.nfree == 0))
+		ask_fail(ch, ask->ticket, CHANNEL_BUSY);
+	else
+		return true;
+	return false;
+}
+
+static uint64_t our_time(const struct channel *ch)
+{
+	return ch->now_ms > ch->our_last_time_ms ? ch->now_ms : ch->our_last_time_ms;
+}
+
+static void ask_decide(struct channel *ch, const struct channel_ask *ask, int with, struct decision *out)
+{
+	int	       party = agreement_party(ask->agreement, bytes_text(ch->self));
+	struct request r = {.asks = party < 0 ? 2 : (unsigned)party,
+			    .clause = ask->clause,
+			    .purpose = ask->purpose,
+			    .reference = ask->reference,
+			    .fields = *ask->fields,
+			    .time_ms = our_time(ch)};
+
+	r.used = quota_used(ch, true, with, ask->clause, day_of(r.time_ms));
+	decide_request(ask->agreement, &r, out);
+	if (out->refusal == REFUSAL_NONE && !channel_in_force(ch, ask->agreement)) {
+		memset(out, 0, sizeof *out);
+		out->refusal = REFUSAL_AGREEMENT;
+		out->clause = ask->clause;
+		snprintf(out->rule, sizeof out->rule, "agreement");
+	}
+}
+
+static void mid_make(struct channel *ch, uint64_t time_ms, uint8_t mid[MID_SIZE])
+{
+	struct builder b = builder_on(mid, MID_SIZE);
+
+	build_u32(&b, (uint32_t)(time_ms / 3600000));
+	spring_draw(&ch->spring, mid + 4, MID_SIZE - 4);
+}
+
+static bool question_append(struct channel *ch, const struct channel_ask *ask, const uint8_t mid[MID_SIZE], struct appended *at)
+{
+	const struct clause *c = agreement_clause(ask->agreement, ask->clause);
+	struct draft	     d = {
+			.kind = KIND_QUERY,
+			.flags = FLAG_REPEATABLE | FLAG_INTERACTIVE,
+			.not_after_ms = our_time(ch) + c->answer_within_ms + CHANNEL_QUESTION_SLACK_MS,
+			.mid = mid,
+			.agreement = ask->agreement->id,
+			.clause = ask->clause,
+			.nparts = 2,
+	};
+
+	d.part[0] = (struct draft_part){.type = PART_CONTENT, .placement = PLACED_INLINE, .body = record_make(ch, ask->fields)};
+	d.part[1] = (struct draft_part){.type = PART_REASON,
+					.placement = PLACED_INLINE,
+					.body = record_pair(ch, "purpose", ask->purpose, "case", ask->reference)};
+	if (ask->officer.n > 0)
+		d.part[d.nparts++] = (struct draft_part){.type = PART_ACTOR, .placement = PLACED_WITHHELD, .body = ask->officer};
+	return ch->err == ERR_OK && writer_append(ch, &d, at);
+}
+
+static void undelivered_push(struct channel *ch, const struct live *l)
+{
+	uint32_t at = (ch->undelivered_head + ch->undelivered_n) % CHANNEL_LIVE_MOST;
+
+	if (ch->undelivered_n == CHANNEL_LIVE_MOST)
+		return; /* then the time of delivery is told by the receipt alone */
+	ch->undelivered[at] = (struct slot_name){live_number(&ch->asked, l), l->generation};
+	ch->undelivered_n++;
+}
+
+static bool content_fits(const struct channel_ask *ask)
+{
+	size_t n = 64 + ask->purpose.n + ask->reference.n;
+
+	for (unsigned i = 0; i < ask->fields->n; i++)
+		n += 5 + ask->fields->at[i].name.n + ask->fields->at[i].value.n;
+	return n <= INLINE_MOST;
+}
+
+void question_ask(struct channel *ch, const struct channel_ask *ask)
+{
+	int		with = agreement_index(ch, &ask->agreement->id);
+	struct decision decision;
+	struct appended at;
+	uint8_t		mid[MID_SIZE];
+
+	if (!ask_possible(ch, ask))
+		return;
+	ask_decide(ch, ask, with, &decision);
+	if (decision.refusal == REFUSAL_NONE && !content_fits(ask)) {
+		decision.refusal = REFUSAL_VALUE;
+		snprintf(decision.rule, sizeof decision.rule, "%u/request", ask->clause);
+		snprintf(decision.pointer, sizeof decision.pointer, "/fields");
+	}
+	if (decision.refusal != REFUSAL_NONE) {
+		ask_refuse(ch, ask->ticket, &decision);
+		return;
+	}
+	if (ask->dry_run) {
+		struct duty *d = duty_add(ch, DUTY_PERMIT);
+
+		if (d != NULL) {
+			d->ask.ticket = ask->ticket;
+			d->ask.clause = ask->clause;
+			d->ask.used = quota_used(ch, true, with, ask->clause, day_of(our_time(ch)));
+		}
+		return;
+	}
+	mid_make(ch, our_time(ch), mid);
+	if (!question_append(ch, ask, mid, &at))
+		return;
+	struct live *l = live_add(&ch->asked, mid, &at.at);
+	if (l == NULL) {
+		ch->err = ERR_INTERNAL;
+		return;
+	}
+	l->ticket = ask->ticket;
+	l->leaf = at.leaf;
+	l->agreement = ask->agreement->id;
+	l->clause = ask->clause;
+	l->with = with;
+	l->accepted_ms = at.time_ms;
+	l->not_after_ms = at.time_ms + agreement_clause(ask->agreement, ask->clause)->answer_within_ms + CHANNEL_QUESTION_SLACK_MS;
+	l->used_quota = quota_count(ch, true, with, ask->clause, day_of(at.time_ms)) + 1;
+	purpose_keep(l, ask->purpose);
+	undelivered_push(ch, l);
+	struct exchange *x = exchange_make(ch, l, true);
+	if (x == NULL)
+		return;
+	x->reference = ask->reference;
+	x->officer = ask->officer;
+	x->ask = *ask->fields;
+	exchange_duty(ch, DUTY_STORE_QUESTION, x, ask->ticket, false);
+	exchange_duty(ch, DUTY_REPORT, x, ask->ticket, false);
+}
+
+/* ---- answering ---- */
+
+struct answer {
+	enum status	     status;
+	const struct fields *fields; /* NULL: empty record */
+	struct bytes	     reason, rule;
+};
+
+static enum exchange_state state_of(uint16_t status)
+{
+	switch (status) {
+	case STATUS_OK:
+	case STATUS_NO_HIT:
+		return EXCHANGE_ANSWERED;
+	case STATUS_REFUSED:
+	case STATUS_SUSPENDED:
+		return EXCHANGE_REFUSED;
+	case STATUS_EXPIRED:
+		return EXCHANGE_EXPIRED;
+	default:
+		return EXCHANGE_FAILED;
+	}
+}
+
+static bool reply_append(struct channel *ch, const struct place *at, const struct hash *leaf, const struct hash *agreement, uint16_t clause,
+			 const struct answer *a, struct appended *out)
+{
+	static const struct fields nothing = {0};
+	struct re		   re = {.index = at->index, .leaf = *leaf};
+	uint8_t			   mid[MID_SIZE];
+	struct draft		   d = {
+			      .kind = KIND_REPLY,
+			      .flags = FLAG_INTERACTIVE,
+			      .not_after_ms = our_time(ch) + CHANNEL_ANSWER_LIFE_MS,
+			      .mid = mid,
+			      .agreement = *agreement,
+			      .clause = clause,
+			      .status = (uint16_t)a->status,
+			      .re = &re,
+			      .nparts = 1,
+	      };
+
+	memcpy(re.epoch, at->epoch.b, EPOCH_SIZE);
+	mid_make(ch, our_time(ch), mid);
+	d.part[0] = (struct draft_part){.type = PART_CONTENT, .placement = PLACED_INLINE, .body = record_make(ch, a->fields ? a->fields : &nothing)};
+	if (a->status >= STATUS_REFUSED)
+		d.part[d.nparts++] = (struct draft_part){.type = PART_REASON,
+							 .placement = PLACED_INLINE,
+							 .body = record_pair(ch, "reason", a->reason, "rule", a->rule)};
+	return ch->err == ERR_OK && writer_append(ch, &d, out);
+}
+
+static void reply(struct channel *ch, struct live *l, const struct answer *a)
+{
+	struct appended at;
+
+	if (!reply_append(ch, &l->at, &l->leaf, &l->agreement, l->clause, a, &at))
+		return;
+	struct exchange *x = exchange_make(ch, l, false);
+	if (x == NULL)
+		return;
+	x->status = (uint16_t)a->status;
+	x->state = state_of(x->status);
+	x->answer = at.at;
+	x->answered_ms = at.time_ms;
+	x->reason = a->reason;
+	x->rule = a->rule;
+	exchange_duty(ch, DUTY_STORE_ANSWER, x, 0, true);
+	live_remove(&ch->asked_of_us, l);
+}
+
+static void reply_refusal(struct channel *ch, struct live *l, enum refusal refusal, const char *rule)
+{
+	struct answer a = {.status = STATUS_REFUSED, .reason = bytes_text(refusal_code(refusal)), .rule = bytes_text(rule)};
+
+	reply(ch, l, &a);
+}
+
+static void reply_error(struct channel *ch, struct live *l, enum status status, const char *reason)
+{
+	struct answer a = {.status = status, .reason = bytes_text(reason)};
+
+	reply(ch, l, &a);
+}
+
+static void lookup(struct channel *ch, const struct live *l, const struct fields *asked)
+{
+	struct duty   *d = duty_add(ch, DUTY_LOOKUP);
+	struct fields *kept = step_take(ch, sizeof *kept);
+
+	if (d == NULL || kept == NULL)
+		return;
+	*kept = *asked;
+	d->lookup.ticket = (uint64_t)l->generation << 32 | live_number(&ch->asked_of_us, l);
+	d->lookup.agreement = ch->agreement[l->with];
+	d->lookup.clause = l->clause;
+	d->lookup.deadline_ms = l->not_after_ms;
+	d->lookup.purpose = step_copy(ch, bytes_text(l->purpose));
+	d->lookup.fields = kept;
+}
+
+/* The asker's AGREE must stand before the question in its epoch, and its `seen` must cover ours (spec/rules.md). */
+static bool agreed_by_both(const struct channel *ch, const struct peer_log *log, const struct header *h, int with)
+{
+	return log != NULL && log->agree[with].known && log->agree[with].index < h->index && own_agree_before(ch, with, h->seen_epoch, h->seen_size);
+}
+
+static bool clock_fits(const struct channel *ch, uint64_t time_ms)
+{
+	uint64_t apart = time_ms > ch->now_ms ? time_ms - ch->now_ms : ch->now_ms - time_ms;
+
+	return apart <= CHANNEL_SKEW_MS && time_ms >= ch->their_last_time_ms;
+}
+
+/* Decides on a covered, unexpired question: refuses with its clause and rule, or asks the worker. */
+static void judge(struct channel *ch, struct live *l, const struct peer_log *log, const struct entry *e)
+{
+	const struct header *h = &e->header;
+	struct fields	    *asked = step_take(ch, sizeof *asked);
+	struct fields	     reason = {0};
+	struct decision	     d;
+
+	if (asked == NULL)
+		return;
+	if (ch->now_ms > h->not_after_ms) {
+		reply_error(ch, l, STATUS_EXPIRED, "expired");
+		return;
+	}
+	if (l->with < 0 || !agreed_by_both(ch, log, h, l->with)) {
+		reply_refusal(ch, l, REFUSAL_AGREEMENT, "agreement");
+		return;
+	}
+	if (!record_of(ch, e, PART_CONTENT, asked) || !record_of(ch, e, PART_REASON, &reason)) {
+		reply_refusal(ch, l, REFUSAL_FIELD, text_of(ch, "%u/request", l->clause));
+		return;
+	}
+	const struct agreement *a = ch->agreement[l->with];
+	struct request		r = {
+			 .asks = (unsigned)agreement_party(a, bytes_text(ch->peer_name)),
+			 .clause = l->clause,
+			 .purpose = value_of(&reason, "purpose"),
+			 .reference = value_of(&reason, "case"),
+			 .fields = *asked,
+			 .time_ms = h->time_ms,
+			 .used = l->used_quota - 1,
+	 };
+	purpose_keep(l, r.purpose);
+	decide_request(a, &r, &d);
+	if (d.refusal != REFUSAL_NONE)
+		reply_refusal(ch, l, d.refusal, text_of(ch, "%s", d.rule));
+	else
+		lookup(ch, l, asked);
+}
+
+static struct live *live_of_question(struct channel *ch, const struct entry *e, const struct place *at, const struct hash *leaf)
+{
+	struct live *l = live_add(&ch->asked_of_us, e->header.mid, at);
+
+	if (l == NULL)
+		return NULL;
+	l->leaf = *leaf;
+	l->agreement = e->header.agreement;
+	l->clause = e->header.clause;
+	l->with = agreement_index(ch, &l->agreement);
+	l->accepted_ms = e->header.time_ms;
+	l->not_after_ms = e->header.not_after_ms;
+	return l;
+}
+
+void question_act(struct channel *ch, const struct peer_log *log, const struct entry *e, uint64_t index, const struct hash *leaf, bool known)
+{
+	struct place at = {log->epoch, index};
+	bool	     on_time = clock_fits(ch, e->header.time_ms);
+
+	if (known || live_by_mid(&ch->asked_of_us, e->header.mid) != NULL || table_put(&ch->turn, e->header.mid, 1) == ERR_DUPLICATE)
+		return; /* R4: once per mid, across epochs */
+	struct live *l = live_of_question(ch, e, &at, leaf);
+	if (l == NULL) {
+		struct answer a = {.status = STATUS_ERROR, .reason = bytes_text("busy")};
+
+		reply_append(ch, &at, leaf, &e->header.agreement, e->header.clause, &a, NULL);
+		return;
+	}
+	if (e->header.time_ms > ch->their_last_time_ms)
+		ch->their_last_time_ms = e->header.time_ms;
+	l->used_quota = l->with < 0 ? 1 : quota_count(ch, false, l->with, l->clause, day_of(e->header.time_ms)) + 1;
+	struct exchange *x = exchange_make(ch, l, false);
+	if (x == NULL)
+		return;
+	exchange_duty(ch, DUTY_STORE_QUESTION, x, 0, false);
+	if (ch->closing)
+		return; /* answered by the next epoch */
+	if (!on_time && ch->now_ms <= l->not_after_ms)
+		reply_refusal(ch, l, REFUSAL_CLOCK, "clock");
+	else
+		judge(ch, l, log, e);
+}
+
+/* After a restart: a question that is durable here and has no REPLY. It was counted and stored before. */
+void question_again(struct channel *ch, const struct channel_event *event)
+{
+	const struct entry    *e = event->unanswered.entry;
+	const struct peer_log *log = reader_find(ch, &event->unanswered.at.epoch);
+	struct live	      *l = live_of_question(ch, e, &event->unanswered.at, &event->unanswered.leaf);
+
+	if (l == NULL)
+		return;
+	l->used_quota = event->unanswered.used;
+	if (!(e->header.flags & FLAG_REPEATABLE))
+		reply_error(ch, l, STATUS_ERROR, "interrupted");
+	else
+		judge(ch, l, log, e);
+}
+
+void question_unsupported(struct channel *ch, const struct peer_log *log, const struct entry *e, uint64_t index, const struct hash *leaf)
+{
+	struct place  at = {log->epoch, index};
+	struct answer a = {.status = STATUS_UNSUPPORTED, .reason = bytes_text("unsupported")};
+
+	if (!ch->closing)
+		reply_append(ch, &at, leaf, &e->header.agreement, e->header.clause, &a, NULL);
+}
+
+static bool reason_permitted(const struct clause *c, struct bytes reason)
+{
+	for (unsigned i = 0; i < c->nrefusals; i++)
+		if (bytes_is(reason, c->refusal[i].name))
+			return true;
+	return false;
+}
+
+void question_found(struct channel *ch, const struct channel_event *event)
+{
+	uint64_t	ticket = event->found.ticket;
+	struct live    *l = live_by_number(&ch->asked_of_us, (uint32_t)ticket, (uint32_t)(ticket >> 32));
+	struct answer	a = {0};
+	struct decision d = {0};
+
+	if (l == NULL || ch->closing)
+		return;
+	const struct clause *c = agreement_clause(ch->agreement[l->with], l->clause);
+	switch (event->found.outcome) {
+	case FOUND_HIT:
+		decide_answer(ch->agreement[l->with], c, event->found.fields, &d);
+		if (d.refusal != REFUSAL_NONE) {
+			struct duty *alarm = duty_add(ch, DUTY_ALARM);
+
+			if (alarm != NULL)
+				alarm->end.text =
+					text_of(ch, "the provider of clause %u answered outside the clause (%s): not sent", l->clause, d.rule);
+			a = (struct answer){.status = STATUS_ERROR,
+					    .reason = bytes_text("provider-failed"),
+					    .rule = bytes_text(text_of(ch, "%s", d.rule))};
+			break;
+		}
+		a = (struct answer){.status = STATUS_OK, .fields = event->found.fields};
+		break;
+	case FOUND_NO_HIT:
+		a = (struct answer){.status = STATUS_NO_HIT};
+		break;
+	case FOUND_REFUSED:
+		if (reason_permitted(c, event->found.reason))
+			a = (struct answer){.status = STATUS_REFUSED,
+					    .reason = event->found.reason,
+					    .rule = bytes_text(text_of(ch, "%u/refuse-for", l->clause))};
+		else
+			a = (struct answer){.status = STATUS_ERROR, .reason = bytes_text("provider-failed")};
+		break;
+	case FOUND_ERROR:
+		a = (struct answer){.status = STATUS_ERROR, .reason = bytes_text("provider-failed")};
+		break;
+	}
+	reply(ch, l, &a);
+}
+
+/* ---- the answer arrives ---- */
+
+static bool answer_fits(const struct live *l, const struct header *h)
+{
+	return hash_equal(&h->re.leaf, &l->leaf) && hash_equal(&h->agreement, &l->agreement) && h->clause == l->clause;
+}
+
+/* What the partner answered, into x; an answer outside the clause is not shown to anybody. */
+static void answer_read(struct channel *ch, const struct live *l, const struct entry *e, struct exchange *x)
+{
+	struct fields	reason = {0};
+	struct decision d = {0};
+
+	x->status = e->header.status;
+	x->state = state_of(x->status);
+	if (record_of(ch, e, PART_REASON, &reason)) {
+		x->reason = value_of(&reason, "reason");
+		x->rule = value_of(&reason, "rule");
+	}
+	if (x->state != EXCHANGE_ANSWERED)
+		return;
+	bool read = record_of(ch, e, PART_CONTENT, &x->got);
+	if (read && x->status == STATUS_OK && l->with >= 0)
+		decide_answer(ch->agreement[l->with], agreement_clause(ch->agreement[l->with], l->clause), &x->got, &d);
+	if (read && l->with >= 0 && d.refusal == REFUSAL_NONE && (x->status == STATUS_OK || x->got.n == 0))
+		return;
+	x->state = EXCHANGE_FAILED;
+	x->reason = bytes_text("answer-not-permitted");
+	x->rule = bytes_text(text_of(ch, "%s", d.rule));
+	memset(&x->got, 0, sizeof x->got);
+}
+
+void answer_act(struct channel *ch, const struct peer_log *log, const struct entry *e, uint64_t index)
+{
+	struct place at = {.index = e->header.re.index};
+
+	memcpy(at.epoch.b, e->header.re.epoch, EPOCH_SIZE);
+	struct live *l = live_by_place(&ch->asked, &at);
+	if (l == NULL || !answer_fits(l, &e->header))
+		return; /* answered before, or not a question of ours: the entry stays, without effect */
+	struct exchange *x = exchange_make(ch, l, true);
+	if (x == NULL)
+		return;
+	const struct own_log *asked = writer_find(ch, &l->at.epoch);
+
+	answer_read(ch, l, e, x);
+	x->answer = (struct place){log->epoch, index};
+	x->answered_ms = ch->now_ms;
+	if (x->delivered_ms == 0)
+		x->delivered_ms = ch->now_ms;
+	x->receipt_held = asked == NULL || asked->receipted > l->at.index;
+	exchange_duty(ch, DUTY_STORE_ANSWER, x, l->ticket, true);
+	exchange_duty(ch, DUTY_REPORT, x, l->ticket, true);
+	live_remove(&ch->asked, l);
+}

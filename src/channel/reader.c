@@ -1,0 +1,564 @@
+/* reader.c: the peer's log of the channel: structure, coverage, receipts (spec/wire.md, rules R). */
+#include <stdlib.h>
+
+#include "channel/state.h"
+
+struct peer_log *reader_find(const struct channel *ch, const struct epoch *epoch)
+{
+	for (unsigned i = ch->npeer; i > 0; i--)
+		if (memcmp(ch->peer[i - 1]->epoch.b, epoch->b, EPOCH_SIZE) == 0)
+			return ch->peer[i - 1];
+	return NULL;
+}
+
+struct peer_log *reader_log(const struct channel *ch)
+{
+	for (unsigned i = ch->npeer; i > 0; i--)
+		if (ch->peer[i - 1]->durable > 0)
+			return ch->peer[i - 1];
+	return NULL;
+}
+
+static struct peer_log *by_number(const struct channel *ch, uint16_t number)
+{
+	for (unsigned i = 0; i < ch->npeer; i++)
+		if (ch->peer[i]->number == number)
+			return ch->peer[i];
+	return NULL;
+}
+
+static void pending_drop(struct peer_log *l)
+{
+	for (size_t i = 0; i < l->npending; i++)
+		free(l->pending[i].memory);
+	l->npending = 0;
+	l->tally_held = l->tally;
+}
+
+void peer_log_free(struct peer_log *l)
+{
+	if (l == NULL)
+		return;
+	pending_drop(l);
+	free(l->pending);
+	free(l->leaf);
+	free(l);
+}
+
+/* R8: what no checkpoint covered is dropped; it binds nobody. */
+void reader_disconnected(struct channel *ch)
+{
+	for (unsigned i = 0; i < ch->npeer; i++) {
+		pending_drop(ch->peer[i]);
+		ch->peer[i]->number = NO_NUMBER;
+	}
+}
+
+/* ---- HELLO ---- */
+
+static void frame_send(struct channel *ch, const struct builder *b)
+{
+	struct duty *send = duty_add(ch, DUTY_SEND);
+
+	if (send != NULL)
+		send->frame = builder_bytes(b);
+}
+
+static void credit_send(struct channel *ch, struct peer_log *l)
+{
+	uint8_t *memory = step_take(ch, 64);
+
+	if (memory == NULL)
+		return;
+	l->credit_given = l->frontier.size + CHANNEL_WINDOW;
+	struct builder	    b = builder_on(memory, 64);
+	struct credit_frame f = {.log = (uint16_t)l->number,
+				 .max_size = l->credit_given,
+				 .max_inline = (uint64_t)CHANNEL_WINDOW * INLINE_MOST,
+				 .max_attached = 0};
+	credit_frame_write(&b, &f);
+	frame_send(ch, &b);
+}
+
+static void receipt_send(struct channel *ch, struct peer_log *l)
+{
+	uint8_t *memory = step_take(ch, 256);
+
+	if (memory == NULL || !l->has_receipt || l->number == NO_NUMBER)
+		return;
+	struct builder b = builder_on(memory, 256);
+	l->receipt.log = (uint16_t)l->number;
+	receipt_frame_write(&b, &l->receipt);
+	frame_send(ch, &b);
+}
+
+/* Epochs that are closed, receipted to their end and no longer shown leave memory; the newest stays. */
+static void closed_forget(struct channel *ch)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < ch->npeer; i++) {
+		struct peer_log *l = ch->peer[i];
+		bool		 done = l->closed && l->number == NO_NUMBER && l->has_receipt && l->receipt.size == l->frontier.size;
+
+		if (done && i + 1 < ch->npeer)
+			peer_log_free(l);
+		else
+			ch->peer[kept++] = l;
+	}
+	ch->npeer = kept;
+}
+
+static struct peer_log *log_new(struct channel *ch, const struct epoch *epoch, struct bytes origin)
+{
+	if (ch->npeer == CHANNEL_LOGS_MOST)
+		return NULL;
+	struct peer_log *l = calloc(1, sizeof *l);
+	if (l == NULL) {
+		ch->err = ERR_MEMORY;
+		return NULL;
+	}
+	l->epoch = *epoch;
+	l->number = NO_NUMBER;
+	memcpy(l->origin, origin.at, origin.n); /* origin_read has bounded it */
+	memcpy(l->tally.epoch, epoch->b, EPOCH_SIZE);
+	l->tally_held = l->tally;
+	ch->peer[ch->npeer++] = l;
+	return l;
+}
+
+/* An epoch that was never heard of leaves memory when its session showed nothing of it. */
+static void empty_forget(struct channel *ch)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < ch->npeer; i++) {
+		if (ch->peer[i]->frontier.size == 0)
+			peer_log_free(ch->peer[i]);
+		else
+			ch->peer[kept++] = ch->peer[i];
+	}
+	ch->npeer = kept;
+}
+
+static bool is_ours(const struct channel *ch, struct bytes text, struct origin *o)
+{
+	return origin_read(text, o) == ERR_OK && strcmp(o->author, ch->peer_name) == 0 && strcmp(o->reader, ch->self) == 0 &&
+	       strcmp(o->channel, ch->name) == 0;
+}
+
+void reader_hello(struct channel *ch, const struct hello *theirs)
+{
+	struct origin o;
+
+	empty_forget(ch);
+	for (unsigned i = 0; i < theirs->nown; i++) {
+		if (!is_ours(ch, theirs->own[i].origin, &o))
+			continue;
+		struct peer_log *l = reader_find(ch, &o.epoch);
+		if (l != NULL)
+			l->number = i;
+	}
+	closed_forget(ch);
+	for (unsigned i = 0; i < theirs->nown; i++) {
+		if (!is_ours(ch, theirs->own[i].origin, &o) || reader_find(ch, &o.epoch) != NULL)
+			continue;
+		struct peer_log *l = log_new(ch, &o.epoch, theirs->own[i].origin);
+		if (l == NULL) {
+			duty_close(ch, CLOSE_PROTOCOL, "more epochs are open than this gateway keeps in memory");
+			return;
+		}
+		l->number = i;
+	}
+	for (unsigned i = 0; i < ch->npeer; i++) {
+		if (ch->peer[i]->number == NO_NUMBER)
+			continue;
+		receipt_send(ch, ch->peer[i]);
+		credit_send(ch, ch->peer[i]);
+	}
+}
+
+/* ---- ENTRY: structure only (R1) ---- */
+
+static enum err parts_check(const struct entry *e)
+{
+	for (unsigned i = 0; i < e->header.nparts; i++) {
+		if (e->header.part[i].placement != PLACED_INLINE)
+			continue;
+		struct hash c = part_commit(&e->part[i].salt, e->part[i].body);
+		if (!hash_equal(&c, &e->header.part[i].commitment))
+			return ERR_COMMITMENT;
+	}
+	return ERR_OK;
+}
+
+static size_t entry_weight(const struct entry *e)
+{
+	size_t n = e->header_wire.n;
+
+	for (unsigned i = 0; i < e->header.nparts; i++)
+		n += e->header.part[i].placement == PLACED_INLINE ? e->part[i].body.n : 0;
+	return n;
+}
+
+/* One heap block holds the header and every inline part. */
+static bool pending_copy(struct pending *p, const struct entry *e)
+{
+	size_t weight = entry_weight(e);
+
+	p->memory = malloc(weight > 0 ? weight : 1);
+	if (p->memory == NULL)
+		return false;
+	struct builder b = builder_on(p->memory, weight);
+	p->entry = *e;
+	p->entry.header_wire = bytes_of(p->memory, e->header_wire.n);
+	build_bytes(&b, e->header_wire);
+	for (unsigned i = 0; i < e->header.nparts; i++) {
+		if (e->header.part[i].placement != PLACED_INLINE)
+			continue;
+		p->entry.part[i].body = bytes_of(p->memory + b.n, e->part[i].body.n);
+		build_bytes(&b, e->part[i].body);
+	}
+	return header_read(p->entry.header_wire, &p->entry.header) == ERR_OK; /* its views now point into the copy */
+}
+
+static struct pending *pending_add(struct channel *ch, struct peer_log *l)
+{
+	if (l->npending == l->room_pending) {
+		size_t		room = l->room_pending ? 2 * l->room_pending : 16;
+		struct pending *more = realloc(l->pending, room * sizeof *more);
+
+		if (more == NULL) {
+			ch->err = ERR_MEMORY;
+			return NULL;
+		}
+		l->pending = more;
+		l->room_pending = room;
+	}
+	return &l->pending[l->npending];
+}
+
+static const char *structure_fault(const struct peer_log *l, const struct entry *e)
+{
+	uint64_t next = l->frontier.size + l->npending;
+
+	if (e->header.index != next)
+		return "an entry's index is not the next";
+	if ((next == 0) != (e->header.kind == KIND_GENESIS))
+		return "GENESIS stands at index 0 and nowhere else";
+	if (parts_check(e))
+		return "an inline part does not match its commitment";
+	return NULL;
+}
+
+void reader_entry(struct channel *ch, uint16_t number, const struct entry *e, bool known)
+{
+	struct peer_log *l = by_number(ch, number);
+
+	if (l == NULL || l->closed || l->frontier.size + l->npending >= l->credit_given) {
+		duty_close(ch, CLOSE_PROTOCOL, "an ENTRY beyond the credit given, or of a log not shown");
+		return;
+	}
+	const char *fault = structure_fault(l, e);
+	if (fault == NULL && !KIND_IS_CONTROL(e->header.kind) && tally_count(&l->tally_held, &e->header.agreement, e->header.aseq, e->header.index))
+		fault = "the entries of an agreement are not counted without gaps";
+	if (fault != NULL) {
+		duty_alarm(ch, ALARM_STRUCTURE, fault);
+		return;
+	}
+	struct pending *p = pending_add(ch, l);
+	if (p == NULL || !pending_copy(p, e)) {
+		ch->err = ERR_MEMORY;
+		return;
+	}
+	p->known = known;
+	p->commitment = header_commit(&e->salt, e->header_wire);
+	p->leaf = entry_leaf(&p->commitment);
+	l->npending++;
+}
+
+/* ---- acting on covered entries ---- */
+
+static bool leaf_keep(struct channel *ch, struct peer_log *l, const struct hash *leaf)
+{
+	if (l->nleaf == l->room_leaf) {
+		size_t	     room = l->room_leaf ? 2 * l->room_leaf : 64;
+		struct hash *more = realloc(l->leaf, room * sizeof *more);
+
+		if (more == NULL) {
+			ch->err = ERR_MEMORY;
+			return false;
+		}
+		l->leaf = more;
+		l->room_leaf = room;
+	}
+	l->leaf[l->nleaf++] = *leaf;
+	return true;
+}
+
+static void entry_store(struct channel *ch, const struct peer_log *l, const struct pending *p)
+{
+	struct duty *store = duty_add(ch, DUTY_STORE_ENTRY);
+	size_t	     room = entry_weight(&p->entry) + HEADER_PARTS_MOST * (SALT_SIZE + 2);
+	uint8_t	    *memory = step_take(ch, room);
+
+	if (store == NULL || memory == NULL)
+		return;
+	struct builder body = builder_on(memory, room);
+	entry_body_write(&body, &p->entry);
+	store->entry = (struct stored_entry){
+		.own = false,
+		.epoch = l->epoch,
+		.index = p->entry.header.index,
+		.kind = p->entry.header.kind,
+		.time_ms = p->entry.header.time_ms,
+		.commitment = p->commitment,
+		.salt = p->entry.salt,
+		.header = step_copy(ch, p->entry.header_wire),
+		.body = builder_bytes(&body),
+	};
+}
+
+static void agree_act(struct channel *ch, struct peer_log *l, const struct header *h)
+{
+	int with = agreement_index(ch, &h->agreement);
+
+	if (with >= 0 && !l->agree[with].known)
+		l->agree[with] = (struct agreed){true, h->index};
+}
+
+/* A TALLY that counts otherwise than we do is proof that something is missing (W4a). */
+static void tally_act(struct channel *ch, const struct peer_log *l, const struct header *h)
+{
+	const struct attr     *a = header_attr(h, ATTR_TALLY);
+	struct tally	       t;
+	const struct peer_log *of;
+
+	if (a == NULL || tally_read(a->value, &t)) {
+		duty_alarm(ch, ALARM_TALLY, "a TALLY entry without a readable tally");
+		return;
+	}
+	of = reader_find(ch, (const struct epoch *)(const void *)t.epoch);
+	if (of == NULL)
+		return; /* of an epoch that left memory, whose own TALLY was compared then */
+	if (of != l && !of->closed)
+		return;
+	if (!tally_equal(&of->tally, &t))
+		duty_alarm(ch, ALARM_TALLY, "the partner's TALLY does not agree with the entries held");
+}
+
+static void entry_act(struct channel *ch, struct peer_log *l, const struct pending *p)
+{
+	const struct header *h = &p->entry.header;
+
+	switch (h->kind) {
+	case KIND_AGREE:
+		agree_act(ch, l, h);
+		return;
+	case KIND_TALLY:
+		tally_act(ch, l, h);
+		return;
+	case KIND_QUERY:
+		question_act(ch, l, &p->entry, h->index, &p->leaf, p->known);
+		return;
+	case KIND_REPLY:
+		answer_act(ch, l, &p->entry, h->index);
+		return;
+	default:
+		break;
+	}
+	if (!KIND_IS_CONTROL(h->kind) && h->kind != KIND_CANCEL)
+		question_unsupported(ch, l, &p->entry, h->index, &p->leaf);
+}
+
+/* Takes the first pending entries, up to `size`, into the log. Their root was compared before. */
+static void cover(struct channel *ch, struct peer_log *l, uint64_t size)
+{
+	size_t n = (size_t)(size - l->frontier.size);
+
+	for (size_t i = 0; i < n && !ch->frozen && ch->err == ERR_OK; i++) {
+		struct pending *p = &l->pending[i];
+
+		entry_store(ch, l, p);
+		frontier_add(&l->frontier, &p->leaf);
+		if (!KIND_IS_CONTROL(p->entry.header.kind)) {
+			if (tally_count(&l->tally, &p->entry.header.agreement, p->entry.header.aseq, p->entry.header.index))
+				ch->err = ERR_INTERNAL;
+			if (p->entry.header.time_ms > l->last_time_ms)
+				l->last_time_ms = p->entry.header.time_ms;
+		}
+		if (!leaf_keep(ch, l, &p->leaf))
+			return;
+		ch->dirty = true;
+		entry_act(ch, l, p);
+	}
+	for (size_t i = 0; i < n; i++)
+		free(l->pending[i].memory);
+	if (n > 0)
+		memmove(l->pending, l->pending + n, (l->npending - n) * sizeof *l->pending);
+	l->npending -= n;
+}
+
+static struct hash root_with(const struct peer_log *l, uint64_t size)
+{
+	struct frontier f = l->frontier;
+
+	for (size_t i = 0; f.size < size; i++)
+		frontier_add(&f, &l->pending[i].leaf);
+	return frontier_root(&f);
+}
+
+static bool newer_covered(const struct channel *ch, const struct peer_log *than, const struct peer_log *but)
+{
+	bool behind = false;
+
+	for (unsigned i = 0; i < ch->npeer; i++) {
+		if (behind && ch->peer[i] != but && ch->peer[i]->frontier.size > 0)
+			return true;
+		if (ch->peer[i] == than)
+			behind = true;
+	}
+	return false;
+}
+
+static bool any_covered(const struct channel *ch)
+{
+	for (unsigned i = 0; i < ch->npeer; i++)
+		if (ch->peer[i]->frontier.size > 0)
+			return true;
+	return false;
+}
+
+/*
+ * Before the first entry of an epoch is acted on: the epoch that its GENESIS names
+ * must be held to the named size with the named root; the signed checkpoint of the
+ * new epoch thereby covers the old one's tail, which is taken first. Depth is
+ * bounded by the epochs in memory.
+ */
+static bool previous_settle(struct channel *ch, struct peer_log *l)
+{
+	const struct attr *a = header_attr(&l->pending[0].entry.header, ATTR_PREVIOUS);
+	struct previous	   previous;
+	struct epoch	   epoch;
+
+	if (a == NULL || previous_read(a->value, &previous)) {
+		duty_alarm(ch, ALARM_STRUCTURE, "a GENESIS that does not name what went before");
+		return false;
+	}
+	if (previous.cause == CAUSE_FIRST) {
+		if (any_covered(ch))
+			duty_alarm(ch, ALARM_FORK, "a GENESIS claims to be the first, but earlier epochs are held");
+		return !ch->frozen;
+	}
+	memcpy(epoch.b, previous.epoch, EPOCH_SIZE);
+	struct peer_log *old = reader_find(ch, &epoch);
+	if (old == NULL || old == l || previous.size > old->frontier.size + old->npending) {
+		duty_close(ch, CLOSE_PROTOCOL, "a GENESIS names an epoch that was not delivered to its named size");
+		return false;
+	}
+	if (previous.size < old->frontier.size || newer_covered(ch, old, l)) {
+		duty_alarm(ch, ALARM_FORK, "the partner went on from an older copy of its ledger than we hold");
+		return false;
+	}
+	struct hash root = root_with(old, previous.size);
+	if (!hash_equal(&root, &previous.root)) {
+		duty_alarm(ch, ALARM_ROOT, "a GENESIS names another root than the entries have");
+		return false;
+	}
+	if (old->frontier.size == 0 && !previous_settle(ch, old))
+		return false;
+	cover(ch, old, previous.size);
+	pending_drop(old);
+	old->closed = true;
+	return !ch->frozen && ch->err == ERR_OK;
+}
+
+static void checkpoint_store(struct channel *ch, const struct peer_log *l, const struct checkpoint_frame *f)
+{
+	struct duty *store = duty_add(ch, DUTY_STORE_CHECKPOINT);
+
+	if (store == NULL)
+		return;
+	store->head.epoch = l->epoch;
+	store->head.own = false;
+	store->head.size = f->size;
+	store->head.root = f->root;
+	store->head.sig = f->sig;
+}
+
+void reader_checkpoint(struct channel *ch, const struct checkpoint_frame *f)
+{
+	struct peer_log	 *l = by_number(ch, f->log);
+	struct checkpoint c = {.size = f->size, .root = f->root};
+
+	if (l == NULL || f->size > l->frontier.size + l->npending) {
+		duty_close(ch, CLOSE_PROTOCOL, "a CHECKPOINT beyond the entries delivered");
+		return;
+	}
+	memcpy(c.origin, l->origin, sizeof c.origin);
+	if (checkpoint_verify(&ch->peer_log_key, &c, &f->sig)) {
+		duty_alarm(ch, ALARM_SIGNATURE, "a CHECKPOINT whose signature does not verify");
+		return;
+	}
+	if (f->size < l->frontier.size || f->size == 0)
+		return; /* sizes grow; an older one says nothing new */
+	struct hash root = root_with(l, f->size);
+	if (!hash_equal(&root, &f->root)) {
+		duty_alarm(ch, f->size == l->frontier.size ? ALARM_FORK : ALARM_ROOT, "a signed CHECKPOINT contradicts the entries delivered");
+		return;
+	}
+	if (f->size == l->frontier.size)
+		return;
+	if (l->frontier.size == 0 && !previous_settle(ch, l))
+		return;
+	checkpoint_store(ch, l, f);
+	cover(ch, l, f->size);
+}
+
+/* ---- receipts (R6) ---- */
+
+void reader_durable(struct channel *ch)
+{
+	for (unsigned i = 0; i < ch->npeer; i++) {
+		struct peer_log *l = ch->peer[i];
+
+		l->durable = l->frontier.size;
+		if (l->nleaf == 0)
+			continue;
+		struct duty *cosign = duty_add(ch, DUTY_COSIGN);
+		struct bytes leaves = step_copy(ch, bytes_of(l->leaf, l->nleaf * sizeof *l->leaf));
+		if (cosign == NULL || leaves.at == NULL)
+			return;
+		cosign->leaves.epoch = l->epoch;
+		cosign->leaves.leaves = (const struct hash *)(const void *)leaves.at;
+		cosign->leaves.n = l->nleaf;
+		l->nleaf = 0;
+	}
+}
+
+void reader_cosigned(struct channel *ch, const struct channel_event *event)
+{
+	struct peer_log *l = reader_find(ch, &event->cosigned.epoch);
+
+	if (l == NULL || event->cosigned.size > l->durable)
+		return;
+	l->has_receipt = true;
+	l->receipt = (struct receipt_frame){.size = event->cosigned.size,
+					    .root = event->cosigned.root,
+					    .time_s = event->cosigned.time_s,
+					    .sig = event->cosigned.sig};
+	struct duty *store = duty_add(ch, DUTY_STORE_RECEIPT);
+	if (store == NULL)
+		return;
+	store->head.epoch = l->epoch;
+	store->head.own = false;
+	store->head.size = l->receipt.size;
+	store->head.root = l->receipt.root;
+	store->head.time_s = l->receipt.time_s;
+	store->head.sig = l->receipt.sig;
+	if (!ch->connected || l->number == NO_NUMBER)
+		return;
+	receipt_send(ch, l);
+	if (!l->closed && l->credit_given - l->frontier.size < CHANNEL_WINDOW / 2)
+		credit_send(ch, l);
+}

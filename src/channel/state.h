@@ -1,0 +1,246 @@
+/*
+ * state.h: what a channel remembers. Private to src/channel.
+ *
+ * Own epochs stand in `own`, oldest first, the open one last; peer epochs in
+ * `peer` likewise. Open questions of each direction have a slot in `asked` (ours)
+ * or `asked_of_us` (theirs), found by mid; ours also by place.
+ */
+#ifndef MITHAQ_CHANNEL_STATE_H
+#define MITHAQ_CHANNEL_STATE_H
+
+#include "channel/channel.h"
+#include "channel/table.h"
+
+#define NO_NUMBER 0xffffffffu
+
+/* A signed size and its root, so that a receipt can be checked against it. */
+struct size_root {
+	uint64_t    size;
+	struct hash root;
+};
+
+#define SIGNED_MOST (CHANNEL_UNRECEIPTED_MOST + 16)
+
+struct agreed {
+	bool	 known;
+	uint64_t index; /* of the AGREE entry */
+};
+
+struct own_log {
+	struct epoch		epoch;
+	char			origin[ORIGIN_MOST];
+	struct frontier		frontier; /* over all appended */
+	struct frontier		durable;  /* over all on disk */
+	struct tally		tally;
+	struct agreed		agree[CHANNEL_AGREEMENTS_MOST];
+	uint64_t		receipted;
+	uint64_t		sent, credit;	 /* in this session */
+	uint64_t		checkpoint_sent; /* in this session */
+	uint32_t		number;		 /* in our HELLO */
+	uint64_t		last_time_ms;
+	struct checkpoint_frame checkpoint; /* the last signed; size 0: none */
+};
+
+struct pending {
+	uint8_t	    *memory; /* one heap block with header and parts */
+	struct entry entry;
+	struct hash  commitment, leaf;
+	bool	     known;
+};
+
+struct peer_log {
+	struct epoch	     epoch;
+	char		     origin[ORIGIN_MOST];
+	struct frontier	     frontier;	 /* over all covered */
+	struct tally	     tally;	 /* over all covered */
+	struct tally	     tally_held; /* over all held, pending ones too */
+	struct agreed	     agree[CHANNEL_AGREEMENTS_MOST];
+	uint64_t	     durable;
+	uint32_t	     number; /* in their HELLO */
+	bool		     closed; /* a GENESIS named its last size and it is held to it */
+	struct pending	    *pending;
+	size_t		     npending, room_pending;
+	struct hash	    *leaf; /* covered, not yet asked to be receipted */
+	size_t		     nleaf, room_leaf;
+	size_t		     nleaf_durable;
+	uint64_t	     receipt_asked;
+	bool		     has_receipt;
+	struct receipt_frame receipt; /* our last */
+	uint64_t	     credit_given;
+	uint64_t	     last_time_ms;
+};
+
+struct live {
+	bool	     used;
+	uint8_t	     mid[MID_SIZE];
+	uint32_t     ticket; /* asked: the performer's */
+	uint32_t     generation;
+	struct place at;
+	struct hash  leaf;
+	struct hash  agreement;
+	uint16_t     clause;
+	char	     purpose[NAME_MOST + 1];
+	uint64_t     accepted_ms, delivered_ms, not_after_ms, used_quota;
+	int	     with; /* index of the agreement here, or -1 */
+};
+
+struct slot_name {
+	uint32_t number, generation;
+};
+
+struct live_set {
+	struct live *at;
+	uint32_t    *free;
+	uint32_t     nfree;
+	uint32_t     n;
+	struct table by_mid;
+	struct table by_place; /* ours only */
+};
+
+struct quota {
+	bool	 used;
+	bool	 ours;
+	int	 with;
+	uint16_t clause;
+	int32_t	 day[2]; /* this day and the one before */
+	uint64_t n[2];
+};
+#define QUOTAS_MOST 512
+
+struct channel {
+	char			self[PARTY_MOST + 1], peer_name[PARTY_MOST + 1], name[NAME_MOST + 1];
+	struct public_key	peer_log_key, peer_receipt_key;
+	struct spring		spring;
+	const struct agreement *agreement[CHANNEL_AGREEMENTS_MOST];
+	unsigned		nagreements;
+
+	struct own_log	*own[CHANNEL_LOGS_MOST];
+	unsigned	 nown;
+	struct peer_log *peer[CHANNEL_LOGS_MOST];
+	unsigned	 npeer;
+	bool		 open; /* our epoch is drawn */
+	bool		 closing;
+	bool		 connected;
+	bool		 frozen;
+	bool		 dirty; /* something was appended since EVENT_DURABLE */
+
+	struct hash	*unsigned_leaf; /* appended to the open epoch, not yet asked to be signed */
+	size_t		 nunsigned, room_unsigned, nunsigned_durable;
+	struct size_root signed_at[SIGNED_MOST]; /* ring */
+	unsigned	 nsigned;
+	uint64_t	 sign_asked;
+	uint64_t	 unreceipted_since_ms;
+
+	struct live_set	  asked, asked_of_us;
+	struct slot_name *undelivered; /* ring of asked slots in order of index */
+	uint32_t	  undelivered_head, undelivered_n;
+	struct table	  turn; /* mids acted on since EVENT_DURABLE */
+	struct quota	  quota[QUOTAS_MOST];
+	uint64_t	  their_last_time_ms;
+	uint64_t	  our_last_time_ms;
+	int32_t		  tally_day;
+
+	/* this step */
+	uint64_t     now_ms;
+	struct duty *duty;
+	size_t	     nduties, room_duties;
+	struct arena arena;
+	enum err     err;
+};
+
+/* duties.c */
+struct duty *duty_add(struct channel *ch, enum duty_type type); /* NULL: no memory; ch->err set */
+void	     duty_close(struct channel *ch, enum close_code code, const char *text);
+void	     duty_alarm(struct channel *ch, enum alarm_code code, const char *text); /* freezes, closes */
+void	    *step_take(struct channel *ch, size_t n);
+struct bytes step_copy(struct channel *ch, struct bytes v);
+
+/* live.c */
+enum err     live_init(struct live_set *s, const uint8_t seed[16]);
+void	     live_done(struct live_set *s);
+struct live *live_add(struct live_set *s, const uint8_t mid[MID_SIZE], const struct place *at); /* NULL: full or double */
+struct live *live_by_mid(struct live_set *s, const uint8_t mid[MID_SIZE]);
+struct live *live_by_place(struct live_set *s, const struct place *at);
+struct live *live_by_number(struct live_set *s, uint32_t number, uint32_t generation);
+uint32_t     live_number(const struct live_set *s, const struct live *l);
+void	     live_remove(struct live_set *s, struct live *l);
+
+/* tally.c */
+struct tally_row *tally_find(struct tally *t, const struct hash *agreement);
+enum err	  tally_count(struct tally *t, const struct hash *agreement, uint64_t aseq, uint64_t index); /* ERR_ORDER unless aseq is next */
+uint64_t	  tally_next(const struct tally *t, const struct hash *agreement);
+bool		  tally_equal(const struct tally *a, const struct tally *b);
+
+/* writer.c */
+void		writer_opened(struct channel *ch, const struct epoch *epoch);
+void		writer_close(struct channel *ch);
+void		writer_tick(struct channel *ch);
+void		writer_hello(struct channel *ch, const struct hello *theirs);
+void		writer_durable(struct channel *ch);
+void		writer_signed(struct channel *ch, uint64_t size, const struct hash *root, const struct signature *sig);
+void		writer_receipt(struct channel *ch, const struct receipt_frame *f);
+void		writer_credit(struct channel *ch, const struct credit_frame *f);
+void		writer_pump(struct channel *ch);
+struct own_log *writer_log(const struct channel *ch); /* the open epoch, or NULL */
+struct own_log *writer_find(const struct channel *ch, const struct epoch *epoch);
+uint64_t	writer_unreceipted(const struct channel *ch);
+bool		writer_behind(const struct channel *ch); /* the window of unreceipted entries is full */
+
+/* What an entry to append says beyond what the writer fills in itself. */
+struct draft_part {
+	uint8_t	     type, retention, placement;
+	struct bytes body; /* what the commitment is over */
+};
+
+struct draft {
+	uint8_t		  kind;
+	uint16_t	  flags;
+	uint64_t	  not_after_ms;
+	const uint8_t	 *mid; /* NULL: control */
+	struct hash	  agreement;
+	uint16_t	  clause;
+	uint16_t	  status;
+	const struct re	 *re;
+	unsigned	  nparts;
+	struct draft_part part[HEADER_PARTS_MOST];
+	unsigned	  nattrs;
+	struct attr	  attr[HEADER_ATTRS_MOST];
+};
+
+struct appended {
+	struct place at;
+	struct hash  leaf;
+	uint64_t     time_ms;
+};
+bool writer_append(struct channel *ch, const struct draft *d, struct appended *out);
+
+/* reader.c */
+void		 reader_hello(struct channel *ch, const struct hello *theirs);
+void		 reader_entry(struct channel *ch, uint16_t number, const struct entry *e, bool known);
+void		 reader_checkpoint(struct channel *ch, const struct checkpoint_frame *f);
+void		 reader_durable(struct channel *ch);
+void		 reader_cosigned(struct channel *ch, const struct channel_event *event);
+void		 reader_disconnected(struct channel *ch);
+struct peer_log *reader_log(const struct channel *ch); /* the newest with something durable, or NULL */
+struct peer_log *reader_find(const struct channel *ch, const struct epoch *epoch);
+void		 peer_log_free(struct peer_log *l);
+
+/* question.c */
+void question_ask(struct channel *ch, const struct channel_ask *ask);
+void question_found(struct channel *ch, const struct channel_event *event);
+void question_act(struct channel *ch, const struct peer_log *log, const struct entry *e, uint64_t index, const struct hash *leaf, bool known);
+void question_again(struct channel *ch, const struct channel_event *event);
+void question_unsupported(struct channel *ch, const struct peer_log *log, const struct entry *e, uint64_t index, const struct hash *leaf);
+void answer_act(struct channel *ch, const struct peer_log *log, const struct entry *e, uint64_t index);
+
+/* quota.c */
+uint64_t quota_count(struct channel *ch, bool ours, int with, uint16_t clause, int32_t day); /* counts one; the number before */
+uint64_t quota_used(const struct channel *ch, bool ours, int with, uint16_t clause, int32_t day);
+void	 quota_recall(struct channel *ch, bool ours, int with, uint16_t clause, int32_t day, uint64_t n);
+
+/* channel.c */
+int	    agreement_index(const struct channel *ch, const struct hash *id); /* -1: not active here */
+int32_t	    day_of(uint64_t ms);
+const char *text_of(struct channel *ch, const char *format, ...) prints(2, 3);
+
+#endif
