@@ -1,0 +1,184 @@
+/* verify.c: `mithaq verify BUNDLE`: what a bundle proves, offline, with libmithaq alone. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "cli/cli.h"
+#include "evidence/evidence.h"
+#include "proc/files.h"
+
+#define SENTENCE_MOST 1400
+#define PAPER_MOST    (AGREEMENT_TEXT_MOST + 4096u)
+
+/* The files of one run: the bundle, and what the person brought along to compare with. */
+struct run {
+	const char   *bundle_path;
+	struct buffer bundle, agreement, card;
+	struct report report;
+};
+
+/* ---- for people ---- */
+
+/* A value may have several lines; here each stands on one. */
+static void print_value(FILE *out, struct bytes v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		fputc(v.at[i] == '\n' ? ' ' : v.at[i], out);
+}
+
+static void print_shown(struct cli *cli, const struct shown *s)
+{
+	const char *question = cli_text(cli, "QUESTION", "السؤال"), *answer = cli_text(cli, "ANSWER", "الجواب");
+
+	fprintf(cli->out, "%-8s  ", s->in == SHOWN_QUESTION ? question : answer);
+	print_value(cli->out, s->name);
+	fputs("  ", cli->out);
+	print_value(cli->out, s->value);
+	fputc('\n', cli->out);
+}
+
+static void print_claim(struct cli *cli, const struct claim *c)
+{
+	char text[SENTENCE_MOST];
+
+	claim_text(c, cli->lang, text, sizeof text);
+	fprintf(cli->out, "%-7s  %s\n", verdict_word(c->verdict, cli->lang), text);
+}
+
+static void print_report(struct cli *cli, const struct report *r)
+{
+	for (unsigned i = 0; i < r->nshown; i++)
+		print_shown(cli, &r->shown[i]);
+	for (unsigned i = 0; i < r->n; i++)
+		print_claim(cli, &r->claim[i]);
+}
+
+/* ---- for programs ---- */
+
+static json_t *json_bytes(struct bytes v)
+{
+	return json_stringn((const char *)v.at, v.n);
+}
+
+static json_t *json_claim(const struct claim *c, enum lang lang)
+{
+	static const char *const verdicts[] = {[VERDICT_PROVED] = "proved", [VERDICT_NOT_PROVED] = "not-proved", [VERDICT_TRUST] = "trust"};
+	char			 text[SENTENCE_MOST];
+	json_t			*values = json_array();
+
+	for (unsigned i = 0; i < c->n; i++)
+		json_array_append_new(values, json_string(c->value[i]));
+	claim_text(c, lang, text, sizeof text);
+	return json_pack("{s:s, s:s, s:o, s:s}", "verdict", verdicts[c->verdict], "claim", claim_name(c->kind), "values", values, "text", text);
+}
+
+static json_t *json_shown(const struct report *r, enum shown_in in)
+{
+	json_t *object = json_object();
+
+	for (unsigned i = 0; i < r->nshown; i++) {
+		const struct shown *s = &r->shown[i];
+
+		if (s->in == in)
+			json_object_setn_new(object, (const char *)s->name.at, s->name.n, json_bytes(s->value));
+	}
+	return object;
+}
+
+static json_t *json_report(const struct report *r, enum lang lang)
+{
+	char	id[ID_TEXT + 1];
+	json_t *claims = json_array();
+
+	for (unsigned i = 0; i < r->n; i++)
+		json_array_append_new(claims, json_claim(&r->claim[i], lang));
+	id_write(r->mid, id);
+	return json_pack("{s:b, s:s++, s:o, s:o, s:o}", "sound", 1, "id", "q_", id, "", "question", json_shown(r, SHOWN_QUESTION), "answer",
+			 json_shown(r, SHOWN_ANSWER), "claims", claims);
+}
+
+static int print_json(struct cli *cli, json_t *object, int code)
+{
+	if (object == NULL || json_dumpf(object, cli->out, JSON_INDENT(2)) != 0)
+		code = EXIT_INTERNAL;
+	fputc('\n', cli->out);
+	json_decref(object);
+	return code;
+}
+
+/* ---- the run ---- */
+
+static int broken(struct cli *cli, const struct run *run, const struct fault *fault)
+{
+	char line[1024];
+
+	fault_print(fault, run->bundle_path, cli->lang, line, sizeof line);
+	if (cli->json)
+		return print_json(cli, json_pack("{s:b, s:s}", "sound", 0, "because", line), EXIT_EVIDENCE_BROKEN);
+	fprintf(cli->complain, "%s  %s\n", cli_text(cli, "BROKEN", "باطل"), line);
+	return EXIT_EVIDENCE_BROKEN;
+}
+
+static int verify(struct cli *cli, struct run *run)
+{
+	struct pins  pins = {.agreement = buffer_bytes(&run->agreement), .card = {buffer_bytes(&run->card)}};
+	struct fault fault = {.err = ERR_OK};
+	enum err     e = evidence_verify(buffer_bytes(&run->bundle), &pins, &run->report, &fault);
+
+	if (e == ERR_MEMORY)
+		return cli_err(cli, e, run->bundle_path, NULL);
+	if (e != ERR_OK)
+		return broken(cli, run, &fault);
+	if (cli->json)
+		return print_json(cli, json_report(&run->report, cli->lang), EXIT_DONE);
+	print_report(cli, &run->report);
+	return EXIT_DONE;
+}
+
+/* A file that cannot be read is the caller's word gone wrong, not broken evidence. */
+static int read_paper(struct cli *cli, const char *path, struct buffer *out)
+{
+	if (path == NULL || file_read(path, out) == ERR_OK)
+		return EXIT_DONE;
+	return cli_complain(cli, EXIT_USAGE, path, errno != 0 ? strerror(errno) : NULL, NULL);
+}
+
+static int read_all(struct cli *cli, struct run *run, const char *agreement, const char *card)
+{
+	int code;
+
+	errno = 0;
+	if ((code = read_paper(cli, run->bundle_path, &run->bundle)) != EXIT_DONE)
+		return code;
+	if ((code = read_paper(cli, agreement, &run->agreement)) != EXIT_DONE)
+		return code;
+	return read_paper(cli, card, &run->card);
+}
+
+int cmd_verify(struct cli *cli, int argc, char **argv)
+{
+	const char	       *agreement = NULL, *card = NULL;
+	const struct cli_option options[] = {{"--agreement", &agreement, NULL}, {"--card", &card, NULL}};
+	struct run	       *run;
+	int			code;
+
+	if (cli_options(cli, argc, argv, options, COUNT_OF(options)) != 1)
+		return cli_usage(cli);
+	run = calloc(1, sizeof *run);
+	if (run == NULL)
+		return cli_err(cli, ERR_MEMORY, argv[1], NULL);
+	run->bundle_path = argv[1];
+	run->bundle.most = EVIDENCE_MOST + 1; /* one more, so that a longer one is broken evidence and not an unreadable file */
+	run->agreement.most = PAPER_MOST;
+	run->card.most = CARD_MOST;
+	code = read_all(cli, run, agreement, card);
+	if (code == EXIT_DONE)
+		code = verify(cli, run);
+	buffer_done(&run->bundle);
+	buffer_done(&run->agreement);
+	buffer_done(&run->card);
+	free(run);
+	return code;
+}
