@@ -28,21 +28,22 @@
 #include "base/error.h"
 #include "base/text.h"
 
-#define CONFIG_PARTNERS_MOST  64
-#define CONFIG_PROVIDERS_MOST 200
-#define CONFIG_ADDRESS_MOST   300
-#define CONFIG_PATH_MOST      1024
+#define CONFIG_PARTNERS_MOST   64
+#define CONFIG_PROVIDERS_MOST  200
+#define CONFIG_ADDRESS_MOST    300
+#define CONFIG_PATH_MOST       1024
+#define CONFIG_TIMEOUT_MOST_MS 60000
 
 struct config_partner {
 	const char *name;
 	const char *dial;   /* "host:port" or NULL */
-	const char *listen; /* "address:port" or NULL */
+	const char *listen; /* "address:port" or NULL; the configuration's own `listen` stands here for the only partner */
 };
 
 struct config_provider {
 	const char *clause; /* "channel/name" */
 	unsigned    line;
-	const char *sqlite; /* path of the database */
+	const char *sqlite; /* path of the database; one that is relative was taken from the home folder */
 	const char *statement;
 	unsigned    timeout_ms; /* default 2,000 */
 };
@@ -57,6 +58,12 @@ struct config {
 	struct config_partner  partner[CONFIG_PARTNERS_MOST];
 	struct config_provider provider[CONFIG_PROVIDERS_MOST];
 };
+
+/* "host:port", "192.0.2.1:port" or "[2001:db8::1]:port" in two; `host` without brackets. ERR_VALUE. */
+enum err address_split(const char *text, char host[CONFIG_ADDRESS_MOST], uint16_t *port) must_use;
+
+/* "2 s" or "500 ms", from 1 ms to CONFIG_TIMEOUT_MOST_MS; ERR_VALUE. */
+enum err duration_read(const char *text, unsigned *ms) must_use;
 
 /* Chooses the folders: `home` from the command line or NULL. */
 void config_places(struct config *c, const char *home);

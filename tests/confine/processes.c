@@ -1,0 +1,126 @@
+/* The real keeper and the real link, once confined, do the one thing they must never do: and die of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include "child.h"
+#include "gateway/gateway.h"
+#include "gateway_home.h"
+
+static char	   folder[64];
+static struct home north, south;
+
+static void open_a_file(evutil_socket_t fd unused_arg, short what unused_arg, void *arg unused_arg)
+{
+	_exit(open("/etc/hostname", O_RDONLY | O_CLOEXEC) >= 0 ? 0 : CODE_REFUSED);
+}
+
+static void open_a_socket(evutil_socket_t fd unused_arg, short what unused_arg, void *arg unused_arg)
+{
+	_exit(socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 0 : CODE_REFUSED);
+}
+
+static void do_nothing(void *arg unused_arg, uint8_t type unused_arg, struct bytes payload unused_arg, int fd unused_arg)
+{
+}
+
+static void ended(void *arg unused_arg, enum err why unused_arg)
+{
+}
+
+/* The deed waits in the loop, which begins to turn when the process has promised. */
+static enum ending process_does(enum role role, int (*run)(struct process *), event_callback_fn deed)
+{
+	int   ends[2];
+	pid_t pid;
+
+	assert_int_equal(pipe_pair(ends), ERR_OK);
+	pid = fork();
+	if (pid == 0) {
+		struct process p = {.config = &north.config, .role = role, .base = event_base_new()};
+		struct timeval now = {0};
+
+		p.control = pipe_new(p.base, ends[1], do_nothing, ended, NULL);
+		(void)event_base_once(p.base, -1, EV_TIMEOUT, deed, &p, &now);
+		_exit(run(&p));
+	}
+	enum ending e = child_ending(pid);
+	close(ends[0]);
+	close(ends[1]);
+	return e;
+}
+
+static void test_a_link_that_opens_a_file_dies(void **state unused_arg)
+{
+	assert_int_equal(process_does(ROLE_LINK, link_main, open_a_file), ENDED_KILLED);
+}
+
+static void test_a_link_may_open_a_socket(void **state unused_arg)
+{
+	assert_int_equal(process_does(ROLE_LINK, link_main, open_a_socket), ENDED_WELL);
+}
+
+static void test_a_keeper_that_opens_a_file_dies(void **state unused_arg)
+{
+	assert_int_equal(process_does(ROLE_KEEPER, keeper_main, open_a_file), ENDED_KILLED);
+}
+
+static void test_a_keeper_that_opens_a_socket_dies(void **state unused_arg)
+{
+	assert_int_equal(process_does(ROLE_KEEPER, keeper_main, open_a_socket), ENDED_KILLED);
+}
+
+/* A key that others may read: the keeper does not start. */
+static void test_a_keeper_without_its_key_does_not_start(void **state unused_arg)
+{
+	char path[CONFIG_PATH_MOST];
+
+	home_path(&north, "keys/receipt.key", path);
+	assert_int_equal(chmod(path, 0644), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct process p = {.config = &north.config, .role = ROLE_KEEPER};
+		_exit(keeper_main(&p) == EXIT_SETUP ? 0 : CODE_REFUSED);
+	}
+	assert_int_equal(child_ending(pid), ENDED_WELL);
+	assert_int_equal(chmod(path, 0600), 0);
+}
+
+static int setup(void **state unused_arg)
+{
+	(void)snprintf(folder, sizeof folder, "/tmp/mithaq-confine-XXXXXX");
+	if (crypto_start() || !mkdtemp(folder))
+		return -1;
+	home_make(&north, folder, "north.example", "south.example", 1);
+	home_make(&south, folder, "south.example", "north.example", 2);
+	home_add_card(&north, &south, "south.example");
+	north.config.partner[0].dial = "127.0.0.1:9";
+	return 0;
+}
+
+static int teardown(void **state unused_arg)
+{
+	home_remove(folder);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_link_that_opens_a_file_dies),		cmocka_unit_test(test_a_link_may_open_a_socket),
+		cmocka_unit_test(test_a_keeper_that_opens_a_file_dies),		cmocka_unit_test(test_a_keeper_that_opens_a_socket_dies),
+		cmocka_unit_test(test_a_keeper_without_its_key_does_not_start),
+	};
+
+	if (!promise_available()) {
+		(void)printf("skipped: this build or this kernel cannot confine a process\n");
+		return 77;
+	}
+	return cmocka_run_group_tests_name("confine/processes", tests, setup, teardown);
+}
