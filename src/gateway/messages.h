@@ -26,6 +26,8 @@ enum message_type {
 	CONTROL_READY,	  /* child -> parent: nothing */
 	CONTROL_STOP,	  /* parent -> child: nothing; core closes its epochs with a TALLY first */
 	CONTROL_STOPPED,  /* core -> parent: closed in order */
+	CONTROL_RELOAD,	  /* parent -> desk: nothing; SIGHUP came, read the tokens again */
+	CONTROL_LEDGER_STOPPED, /* parent -> desk: nothing; the core ended itself after a failed write and stays down */
 
 	/* core <-> keeper. The core chooses handles. */
 	KEEPER_OPEN = 16, /* u32 handle | u16 len, author | u16 len, reader | u16 len, channel */

@@ -1,0 +1,365 @@
+/* core_desk.c: the core's side of the desk's pipe: asks come in, what became of them goes out. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/core.h"
+
+#define MESSAGE_MOST (192u * 1024)
+
+static void desk_send(struct core *c, enum message_type type, struct bytes payload)
+{
+	if (c->desk != NULL && pipe_send(c->desk, (uint8_t)type, payload, -1) != ERR_OK)
+		journal(LEVEL_WARNING, "desk", "the desk cannot be reached");
+}
+
+/* ---- who waits ---- */
+
+#define NO_WAITER UINT32_MAX
+
+static uint32_t waiter_new(struct core *c, uint32_t desk_ticket)
+{
+	if (c->nwaiter_free == 0)
+		return NO_WAITER;
+	uint32_t	    number = c->waiter_free[--c->nwaiter_free];
+	struct core_waiter *w = &c->waiter[number];
+
+	*w = (struct core_waiter){true, w->generation + 1, desk_ticket, c->desk_life, c->now_ms};
+	return w->generation << CORE_WAITER_BITS | number;
+}
+
+static struct core_waiter *waiter_of(const struct core *c, uint32_t name)
+{
+	struct core_waiter *w = &c->waiter[name % CORE_WAITERS_MOST];
+
+	return w->used && (w->generation << CORE_WAITER_BITS) == (name & ~(CORE_WAITERS_MOST - 1)) ? w : NULL;
+}
+
+static void waiter_done(struct core *c, uint32_t name)
+{
+	struct core_waiter *w = waiter_of(c, name);
+
+	if (w == NULL)
+		return;
+	w->used = false;
+	c->waiter_free[c->nwaiter_free++] = name % CORE_WAITERS_MOST;
+}
+
+/* The desk's ticket, or false when that desk is gone. */
+static bool waiter_ticket(const struct core *c, uint32_t name, uint32_t *ticket)
+{
+	const struct core_waiter *w = waiter_of(c, name);
+
+	if (w == NULL || w->desk != c->desk_life)
+		return false;
+	*ticket = w->ticket;
+	return true;
+}
+
+/* Nobody waits longer than the API lets them; what comes later is read from the ledger. */
+void core_waiters_expire(struct core *c)
+{
+	for (uint32_t i = 0; c->nwaiter_free < CORE_WAITERS_MOST && i < CORE_WAITERS_MOST; i++)
+		if (c->waiter[i].used && c->now_ms > c->waiter[i].since_ms + CORE_WAIT_MS)
+			waiter_done(c, c->waiter[i].generation << CORE_WAITER_BITS | i);
+}
+
+/* ---- what goes out ---- */
+
+static size_t state_write(uint8_t *memory, uint32_t ticket, bool final, bool replayed, const struct exchange *x)
+{
+	struct builder b = builder_on(memory, MESSAGE_MOST);
+
+	build_u32(&b, ticket);
+	build_u8(&b, final);
+	build_u8(&b, replayed);
+	exchange_write(&b, x);
+	return b.err == ERR_OK ? b.n : 0;
+}
+
+/* u8 type | u32 length | payload, until the commit. */
+static void after_add(struct core *c, enum message_type type, struct bytes payload)
+{
+	uint8_t	       head[5];
+	struct builder b = builder_on(head, sizeof head);
+
+	build_u8(&b, (uint8_t)type);
+	build_u32(&b, (uint32_t)payload.n);
+	if (buffer_add(&c->after, builder_bytes(&b)) != ERR_OK || buffer_add(&c->after, payload) != ERR_OK)
+		core_ledger_stopped(c, ERR_MEMORY, "answers that wait for the commit");
+}
+
+void core_desk_report(struct core *c, const struct duty *d)
+{
+	static uint8_t memory[MESSAGE_MOST];
+	uint32_t       ticket;
+	size_t	       n;
+
+	if (waiter_ticket(c, d->exchange.ticket, &ticket)) {
+		n = state_write(memory, ticket, d->exchange.final, false, d->exchange.exchange);
+		if (n > 0)
+			after_add(c, DESK_STATE, bytes_of(memory, n));
+	}
+	if (d->exchange.final)
+		waiter_done(c, d->exchange.ticket);
+}
+
+void core_desk_flush(struct core *c)
+{
+	struct cursor cur = cursor_on(buffer_bytes(&c->after));
+
+	while (cursor_left(&cur) > 0) {
+		uint8_t	     type = cursor_u8(&cur);
+		struct bytes payload = cursor_take(&cur, cursor_u32(&cur));
+
+		desk_send(c, (enum message_type)type, payload);
+	}
+	c->after.n = 0;
+}
+
+static void refused_send(struct core *c, uint32_t ticket, const struct decision *decision)
+{
+	uint8_t	       memory[4096];
+	struct builder b = builder_on(memory, sizeof memory);
+
+	build_u32(&b, ticket);
+	decision_write(&b, decision);
+	if (b.err == ERR_OK)
+		desk_send(c, DESK_REFUSED, builder_bytes(&b));
+}
+
+void core_desk_refuse(struct core *c, const struct duty *d)
+{
+	uint32_t ticket;
+
+	if (waiter_ticket(c, d->ask.ticket, &ticket))
+		refused_send(c, ticket, d->ask.decision);
+	waiter_done(c, d->ask.ticket);
+}
+
+void core_desk_permit(struct core *c, const struct duty *d)
+{
+	uint8_t	       memory[32];
+	struct builder b = builder_on(memory, sizeof memory);
+	uint32_t       ticket;
+
+	if (waiter_ticket(c, d->ask.ticket, &ticket)) {
+		build_u32(&b, ticket);
+		build_u16(&b, d->ask.clause);
+		build_u64(&b, d->ask.used);
+		desk_send(c, DESK_PERMITTED, builder_bytes(&b));
+	}
+	waiter_done(c, d->ask.ticket);
+}
+
+static void failed_send(struct core *c, uint32_t ticket, enum failure failure, uint64_t since_ms, const char *cause)
+{
+	uint8_t	       memory[512];
+	struct builder b = builder_on(memory, sizeof memory);
+
+	build_u32(&b, ticket);
+	build_u8(&b, (uint8_t)failure);
+	build_u64(&b, since_ms);
+	build_bytes16(&b, bytes_text(cause));
+	if (b.err == ERR_OK)
+		desk_send(c, DESK_FAILED, builder_bytes(&b));
+}
+
+static enum failure failure_of(enum channel_failure f)
+{
+	switch (f) {
+	case CHANNEL_UNREACHABLE:
+		return FAILURE_UNREACHABLE;
+	case CHANNEL_FROZEN:
+		return FAILURE_LEDGER_STOPPED;
+	case CHANNEL_BUSY:
+		break;
+	}
+	return FAILURE_BUSY;
+}
+
+void core_desk_fail(struct core *c, struct core_partner *p, const struct duty *d)
+{
+	uint32_t ticket;
+
+	if (waiter_ticket(c, d->ask.ticket, &ticket))
+		failed_send(c, ticket, failure_of(d->ask.failure), p->since_ms, p->cause);
+	waiter_done(c, d->ask.ticket);
+}
+
+/* ---- an ask ---- */
+
+struct target {
+	struct core_channel    *channel;
+	const struct agreement *agreement;
+	const struct clause    *clause;
+};
+
+static struct core_channel *channel_with(struct core *c, const char *partner, const char *channel)
+{
+	for (unsigned i = 0; i < c->npartners; i++)
+		for (unsigned k = 0; k < c->partner[i].nchannels && strcmp(c->partner[i].name, partner) == 0; k++)
+			if (strcmp(c->partner[i].channel[k].name, channel) == 0)
+				return &c->partner[i].channel[k];
+	return NULL;
+}
+
+/* Of two agreements with this clause the one that began later, among those begun. */
+static bool better(const struct agreement *a, const struct agreement *than, int32_t today)
+{
+	bool begun = a->from_day <= today, than_begun = than->from_day <= today;
+
+	return begun != than_begun ? begun : a->from_day > than->from_day;
+}
+
+static struct target target_find(struct core *c, const struct ask *ask, bool as_asker)
+{
+	struct target best = {0};
+	int32_t	      today = (int32_t)(c->now_ms / 86400000);
+	struct bytes  self = bytes_text(c->process->config->party);
+
+	for (unsigned i = 0; i < c->papers.nagreements; i++) {
+		const struct agreement *a = c->papers.agreement[i];
+		const struct clause    *clause = agreement_clause_named(a, ask->clause);
+		int			party = agreement_party(a, self);
+
+		if (clause == NULL || party < 0 || (as_asker && clause->asks != (unsigned)party))
+			continue;
+		const char	    *partner = a->party[1 - party].name;
+		struct core_channel *ch = channel_with(c, partner, clause->channel);
+		if (ch == NULL || (ask->to.n > 0 && !bytes_is(ask->to, partner)))
+			continue;
+		if (best.agreement == NULL || better(a, best.agreement, today))
+			best = (struct target){ch, a, clause};
+	}
+	return best;
+}
+
+static void clause_refuse(struct core *c, const struct ask *ask)
+{
+	struct decision d = {.refusal = REFUSAL_CLAUSE};
+	size_t		n = ask->clause.n < sizeof d.found - 1 ? ask->clause.n : sizeof d.found - 1;
+
+	memcpy(d.found, ask->clause.at, n);
+	snprintf(d.rule, sizeof d.rule, "clause");
+	snprintf(d.pointer, sizeof d.pointer, ask->to.n > 0 ? "/to" : "/clause");
+	refused_send(c, ask->ticket, &d);
+}
+
+/* The same key again: the same exchange, as far as it has come; never a second entry. */
+static bool replayed(struct core *c, const struct ask *ask)
+{
+	static uint8_t	    memory[MESSAGE_MOST];
+	uint8_t		    mid[MID_SIZE];
+	struct hash	    body;
+	struct exchange_row row;
+	struct exchange	   *x;
+	struct arena	    arena;
+
+	if (ask->key.n == 0 || ask->dry_run || store_key_find(c->store, ask->account, ask->key, mid, &body) != ERR_OK)
+		return false;
+	if (!hash_equal(&body, &ask->body)) {
+		failed_send(c, ask->ticket, FAILURE_KEY_REUSED, 0, "");
+		return true;
+	}
+	arena_init(&arena, 1u << 20);
+	x = arena_take(&arena, sizeof *x);
+	if (x != NULL && store_exchange_find(c->store, mid, true, &row) == ERR_OK && store_exchange_load(c->store, &row, &arena, x) == ERR_OK) {
+		size_t n = state_write(memory, ask->ticket, x->state > EXCHANGE_DELIVERED, true, x);
+
+		if (n > 0)
+			after_add(c, DESK_STATE, bytes_of(memory, n));
+		if (!store_open_turn(c->store))
+			core_desk_flush(c);
+		c->must_commit = store_open_turn(c->store);
+	} else {
+		failed_send(c, ask->ticket, FAILURE_INTERNAL, 0, "");
+	}
+	arena_done(&arena);
+	return true;
+}
+
+static void ask_come(struct core *c, const struct ask *ask)
+{
+	struct target	     t = target_find(c, ask, true);
+	struct channel_event event = {.type = EVENT_ASK};
+
+	if (replayed(c, ask))
+		return;
+	if (t.agreement == NULL)
+		t = target_find(c, ask, false); /* so that the refusal says: this party does not ask here */
+	if (t.agreement == NULL) {
+		clause_refuse(c, ask);
+		return;
+	}
+	uint32_t waiter = waiter_new(c, ask->ticket);
+	if (waiter == NO_WAITER) {
+		failed_send(c, ask->ticket, FAILURE_BUSY, 0, "");
+		return;
+	}
+	event.ask = (struct channel_ask){.ticket = waiter,
+					 .dry_run = ask->dry_run,
+					 .agreement = t.agreement,
+					 .clause = t.clause->number,
+					 .purpose = ask->purpose,
+					 .reference = ask->reference,
+					 .officer = ask->officer,
+					 .fields = &ask->fields};
+	c->asking = ask;
+	core_step(c, t.channel, &event);
+	c->asking = NULL;
+}
+
+/* ---- partners ---- */
+
+static void partners_send(struct core *c, uint32_t ticket)
+{
+	uint8_t	       memory[32768];
+	struct builder b = builder_on(memory, sizeof memory);
+
+	build_u32(&b, ticket);
+	build_u16(&b, (uint16_t)c->npartners);
+	for (unsigned i = 0; i < c->npartners; i++) {
+		const struct core_partner *p = &c->partner[i];
+		struct partner_state	   s = {.connected = p->up && p->hello_done && !p->closing, .since_ms = p->since_ms};
+
+		snprintf(s.name, sizeof s.name, "%s", p->name);
+		snprintf(s.cause, sizeof s.cause, "%s", p->cause);
+		for (unsigned k = 0; k < p->nchannels; k++)
+			s.unreceipted += (uint32_t)channel_unreceipted(p->channel[k].channel);
+		partner_state_write(&b, &s);
+	}
+	if (b.err == ERR_OK)
+		desk_send(c, DESK_PARTNERS_ARE, builder_bytes(&b));
+}
+
+static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
+{
+	static struct ask ask; /* large; one is read at a time */
+	struct core	 *c = arg;
+	struct cursor	  cur = cursor_on(payload);
+
+	if (fd >= 0)
+		evutil_closesocket(fd);
+	core_clock(c);
+	c->active = true;
+	if (type == DESK_ASK && ask_read(payload, &ask) == ERR_OK)
+		ask_come(c, &ask);
+	else if (type == DESK_PARTNERS)
+		partners_send(c, cursor_u32(&cur));
+}
+
+static void on_closed(void *arg, enum err why unused_arg)
+{
+	struct core *c = arg;
+
+	pipe_free(c->desk);
+	c->desk = NULL;
+	c->desk_life++;
+}
+
+void core_desk_peer(struct core *c, int fd)
+{
+	pipe_free(c->desk);
+	c->desk_life++;
+	c->desk = pipe_new(c->process->base, fd, on_message, on_closed, c);
+}

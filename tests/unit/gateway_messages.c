@@ -1,0 +1,218 @@
+/* What the processes of a gateway tell each other comes back as it was said, and is refused when cut, long or odd. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "gateway/messages.h"
+#include "wire_help.h"
+
+static uint8_t wire[256 * 1024];
+
+/* Each reader on a cursor must take exactly what its writer wrote. */
+#define AGAIN(name, type)                                                                                                                            \
+	static bool name##_again(struct bytes v, struct builder *again)                                                                              \
+	{                                                                                                                                            \
+		struct cursor c = cursor_on(v);                                                                                                      \
+		type	      t;                                                                                                                     \
+		if (name##_read(&c, &t) != ERR_OK || cursor_end(&c) != ERR_OK)                                                                       \
+			return false;                                                                                                                \
+		name##_write(again, &t);                                                                                                             \
+		return true;                                                                                                                         \
+	}
+AGAIN(exchange, struct exchange)
+AGAIN(decision, struct decision)
+AGAIN(partner_state, struct partner_state)
+AGAIN(channel_status, struct channel_status)
+
+static bool ask_again(struct bytes v, struct builder *again)
+{
+	struct ask a;
+
+	if (ask_read(v, &a) != ERR_OK)
+		return false;
+	ask_write(again, &a);
+	return true;
+}
+
+static void add(struct fields *f, const char *name, const char *value)
+{
+	assert_int_equal(fields_add(f, bytes_text(name), bytes_text(value)), ERR_OK);
+}
+
+static struct ask sample_ask(void)
+{
+	struct ask a = {.ticket = 9, .dry_run = true, .account = bytes_text("tariff-desk"), .key = bytes_text("bayan-000481")};
+
+	a.clause = bytes_text("customs/declaration-status");
+	a.purpose = bytes_text("duty-assessment");
+	a.reference = bytes_text("SAMPLE-1044");
+	a.officer = bytes_text("r.sample");
+	add(&a.fields, "declaration", "2026-0048817");
+	return a;
+}
+
+static struct exchange sample_exchange(void)
+{
+	struct exchange x = {
+		.mid = {1, 2}, .ours = true, .partner = "customs.kw.example", .channel = "customs", .clause = 7, .state = EXCHANGE_ANSWERED};
+
+	x.accepted_ms = 1795420800000;
+	x.question.index = 4817;
+	x.receipt_held = true;
+	x.used = 39;
+	x.purpose = bytes_text("duty-assessment");
+	add(&x.ask, "declaration", "2026-0048817");
+	add(&x.got, "status", "released");
+	return x;
+}
+
+static void an_ask_comes_back(void **state)
+{
+	(void)state;
+	struct ask     a = sample_ask(), back;
+	struct builder b = builder_on(wire, sizeof wire);
+
+	ask_write(&b, &a);
+	assert_int_equal(ask_read(builder_bytes(&b), &back), ERR_OK);
+	assert_true(back.dry_run);
+	assert_true(bytes_equal(back.clause, a.clause));
+	assert_true(bytes_is(fields_find(&back.fields, "declaration")->value, "2026-0048817"));
+	uint8_t *copy = exact_copy(builder_bytes(&b));
+	assert_true(reader_is_strict(ask_again, bytes_of(copy, b.n)));
+	free(copy);
+}
+
+static void an_ask_keeps_its_limits(void **state)
+{
+	(void)state;
+	static const uint8_t large[IDEMPOTENCY_MOST + 1];
+	struct ask	     a = sample_ask(), back;
+	struct builder	     b = builder_on(wire, sizeof wire);
+
+	a.key = bytes_of(large, sizeof large);
+	ask_write(&b, &a);
+	assert_int_equal(b.err, ERR_OK);
+	assert_int_equal(ask_read(builder_bytes(&b), &back), ERR_TOO_LONG);
+}
+
+static void an_exchange_comes_back(void **state)
+{
+	(void)state;
+	struct exchange x = sample_exchange(), back;
+	struct builder	b = builder_on(wire, sizeof wire);
+
+	exchange_write(&b, &x);
+	struct cursor c = cursor_on(builder_bytes(&b));
+	assert_int_equal(exchange_read(&c, &back), ERR_OK);
+	assert_string_equal(back.partner, x.partner);
+	assert_int_equal(back.question.index, 4817);
+	assert_true(bytes_is(fields_find(&back.got, "status")->value, "released"));
+	uint8_t *copy = exact_copy(builder_bytes(&b));
+	assert_true(reader_is_strict(exchange_again, bytes_of(copy, b.n)));
+	free(copy);
+}
+
+static void an_unknown_state_is_refused(void **state)
+{
+	(void)state;
+	struct exchange x = sample_exchange();
+	struct builder	b = builder_on(wire, sizeof wire);
+	struct cursor	c;
+
+	x.state = (enum exchange_state)7;
+	exchange_write(&b, &x);
+	c = cursor_on(builder_bytes(&b));
+	assert_int_equal(exchange_read(&c, &x), ERR_MALFORMED);
+	assert_string_equal(exchange_state_name(EXCHANGE_FAILED), "failed");
+	assert_string_equal(exchange_state_name((enum exchange_state)7), "unknown");
+}
+
+static void an_id_is_read_as_it_is_printed(void **state)
+{
+	(void)state;
+	uint8_t mid[MID_SIZE], back[MID_SIZE];
+	char	text[29];
+
+	memset(mid, 0xa7, sizeof mid);
+	exchange_id_write(mid, text);
+	assert_int_equal(strlen(text), 28);
+	assert_memory_equal(text, "q_", 2);
+	assert_int_equal(exchange_id_read(bytes_text(text), back), ERR_OK);
+	assert_memory_equal(mid, back, MID_SIZE);
+	assert_int_equal(exchange_id_read(bytes_of(text, 27), back), ERR_MALFORMED);
+	/* The example of spec/rules.md. */
+	assert_int_equal(hex_read(bytes_text("00079c2858fe1720608eb549613886dd"), mid, sizeof mid), ERR_OK);
+	exchange_id_write(mid, text);
+	assert_string_equal(text, "q_000YE2GP7Y2WG613NN95GKH1PX");
+	assert_int_equal(exchange_id_read(bytes_text(text + 2), back), ERR_MALFORMED);
+	assert_int_equal(exchange_id_read(bytes_text("q"), back), ERR_MALFORMED);
+	text[0] = 'd';
+	assert_int_equal(exchange_id_read(bytes_text(text), back), ERR_MALFORMED);
+}
+
+static void a_decision_comes_back(void **state)
+{
+	(void)state;
+	struct decision d = {.refusal = REFUSAL_PURPOSE, .clause = 7, .rule = "7/purposes", .pointer = "/purpose", .found = "marketing"};
+	struct builder	b = builder_on(wire, sizeof wire);
+
+	memcpy(d.allowed, "duty-assessment", 16);
+	decision_write(&b, &d);
+	assert_true(reader_is_strict(decision_again, bytes_of(wire, b.n)));
+	d.refusal = REFUSAL_COUNT;
+	b = builder_on(wire, sizeof wire);
+	decision_write(&b, &d);
+	struct cursor c = cursor_on(builder_bytes(&b));
+	assert_int_equal(decision_read(&c, &d), ERR_MALFORMED);
+}
+
+static void states_come_back(void **state)
+{
+	(void)state;
+	struct partner_state  p = {.name = "cbp.us.example", .connected = true, .since_ms = 5, .cause = "refused", .unreceipted = 3};
+	struct channel_status s = {
+		.partner = "cbp.us.example", .channel = "customs", .own_origin = "a/mithaq/b/c/00", .own_size = 9, .unanswered = 1};
+	struct builder b = builder_on(wire, sizeof wire);
+
+	partner_state_write(&b, &p);
+	assert_true(reader_is_strict(partner_state_again, bytes_of(wire, b.n)));
+	b = builder_on(wire, sizeof wire);
+	channel_status_write(&b, &s);
+	assert_true(reader_is_strict(channel_status_again, bytes_of(wire, b.n)));
+}
+
+static void a_text_fits_its_room_and_has_no_nul(void **state)
+{
+	(void)state;
+	char	      out[5] = "left";
+	struct cursor c = cursor_on(bytes_of("\0\4abcd", 6));
+
+	piped_text_read(&c, out, sizeof out);
+	assert_int_equal(cursor_err(&c), ERR_OK);
+	assert_string_equal(out, "abcd");
+	c = cursor_on(bytes_of("\0\5abcde", 7));
+	piped_text_read(&c, out, sizeof out);
+	assert_int_equal(cursor_err(&c), ERR_TOO_LONG);
+	assert_string_equal(out, "");
+	c = cursor_on(bytes_of("\0\3a\0b", 5));
+	piped_text_read(&c, out, sizeof out);
+	assert_int_equal(cursor_err(&c), ERR_MALFORMED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_ask_comes_back),
+		cmocka_unit_test(an_ask_keeps_its_limits),
+		cmocka_unit_test(an_exchange_comes_back),
+		cmocka_unit_test(an_unknown_state_is_refused),
+		cmocka_unit_test(an_id_is_read_as_it_is_printed),
+		cmocka_unit_test(a_decision_comes_back),
+		cmocka_unit_test(states_come_back),
+		cmocka_unit_test(a_text_fits_its_room_and_has_no_nul),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
