@@ -235,7 +235,7 @@ static enum err ack_come(struct core_partner *p unused_arg, struct bytes payload
 }
 
 /* The text goes to the journal of this side: printable bytes only. */
-static void said(const struct core_partner *p, const char *what, uint16_t code, struct bytes text)
+static void said(const struct core_partner *p, enum level level, const char *what, uint16_t code, struct bytes text)
 {
 	char   line[CLOSE_TEXT_MOST + 1];
 	size_t n = text.n < sizeof line - 1 ? text.n : sizeof line - 1;
@@ -243,7 +243,7 @@ static void said(const struct core_partner *p, const char *what, uint16_t code, 
 	for (size_t i = 0; i < n; i++)
 		line[i] = text.at[i] >= 0x20 && text.at[i] < 0x7f ? (char)text.at[i] : '?';
 	line[n] = '\0';
-	journal(LEVEL_WARNING, what, "%s says (%u): %s", p->name, code, line);
+	journal(level, what, "%s says (%u): %s", p->name, code, line);
 }
 
 static enum err close_come(struct core_partner *p, struct bytes payload)
@@ -253,7 +253,7 @@ static enum err close_come(struct core_partner *p, struct bytes payload)
 
 	if (e != ERR_OK)
 		return e;
-	said(p, "partner-closed", f.code, f.text);
+	said(p, f.code == CLOSE_NORMAL || f.code == CLOSE_SUPERSEDED ? LEVEL_INFO : LEVEL_WARNING, "partner-closed", f.code, f.text);
 	cause_set(p, f.text);
 	return ERR_OK;
 }
@@ -264,7 +264,7 @@ static enum err alarm_come(struct core_partner *p, struct bytes payload)
 	enum err	   e = alarm_frame_read(payload, &f);
 
 	if (e == ERR_OK)
-		said(p, "partner-alarm", f.code, BYTES_NONE);
+		said(p, LEVEL_ERROR, "partner-alarm", f.code, BYTES_NONE);
 	return e;
 }
 

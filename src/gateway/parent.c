@@ -434,7 +434,7 @@ static void pair_died(struct parent *p, struct child *dead)
 /* Before the first ready a child that cannot be set up is a message to whoever started us, not a thing to repeat. */
 static bool is_start_failure(const struct child *c, int status)
 {
-	bool needed = c->role != ROLE_LINK && c->role != ROLE_WORKER;
+	bool needed = c->role != ROLE_WORKER; /* a provider may come later; a key that others may read, or a port in use, does not mend itself */
 
 	return needed && !c->was_ready && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SETUP;
 }

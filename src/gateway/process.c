@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -198,6 +199,7 @@ static const char *journal_partner(const struct child_start *start)
 
 static int process_main(struct process *p, const struct child_start *start)
 {
+	umask(077); /* whatever this process makes is its own */
 	if (crypto_start()) {
 		journal(LEVEL_ERROR, "crypto", "the cryptographic library does not start");
 		return EXIT_SETUP;

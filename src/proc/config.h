@@ -16,7 +16,7 @@
  *
  * Below the home folder (option --home, else MITHAQ_HOME, else /etc/mithaq for
  * configuration and /var/lib/mithaq for data):
- *   mithaq.yaml  tokens  agreements/<hash>.agreement  partners/<name>.card  <party>.card
+ *   mithaq.yaml  tokens/<hash>  agreements/<hash>.agreement  partners/<name>.card  <party>.card
  *   keys/{log,receipt,tls}.key  keys/tls.pem   root/root-{a,b}.key (to be taken away)
  *   data/ledger.db  data/api.sock
  * Unknown keys are refused with their line.

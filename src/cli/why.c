@@ -1,0 +1,102 @@
+/* why.c: `mithaq why ID`: what became of one exchange, from either side, years later. */
+#include <string.h>
+
+#include "channel/exchange.h"
+#include "cli/ask.h"
+
+static void print_line(struct cli *cli, const char *what, const char *time)
+{
+	fprintf(cli->out, "%-10s %s  ", what, time);
+}
+
+static void print_asked(struct cli *cli, const json_t *x)
+{
+	const json_t *clause = json_object_get(x, "clause");
+	const json_t *question = json_object_get(json_object_get(x, "proof"), "question");
+
+	print_line(cli, cli_text(cli, "asked", "سُئل"), reply_text(json_object_get(x, "times"), "accepted"));
+	fprintf(cli->out, "%s %s  %s %llu (%s), %s %llu\n", cli_text(cli, "by", "من"), reply_text(x, "from"),
+		cli_text(cli, "under clause", "بموجب البند"), (unsigned long long)reply_number(clause, "number"), reply_text(clause, "name"),
+		cli_text(cli, "entry", "القيد"), (unsigned long long)reply_number(question, "index"));
+}
+
+static void print_received(struct cli *cli, const json_t *x)
+{
+	const char *at = reply_text(json_object_get(x, "times"), "delivered");
+
+	if (*at == '\0')
+		return;
+	print_line(cli, cli_text(cli, "received", "استُلم"), at);
+	fprintf(cli->out, "%s%s\n", reply_text(x, "to"),
+		strcmp(reply_text(json_object_get(x, "proof"), "receipt"), "held") == 0 ? cli_text(cli, ", receipt", "، بإيصال") : "");
+}
+
+static const char *end_word(const struct cli *cli, const char *state)
+{
+	static const struct {
+		const char *state, *en, *ar;
+	} words[] = {{"answered", "answered", "أُجيب"}, {"refused", "refused", "رُفض"}, {"expired", "expired", "انقضى"}, {"failed", "failed", "تعذّر"}};
+
+	for (size_t i = 0; i < COUNT_OF(words); i++)
+		if (strcmp(words[i].state, state) == 0)
+			return cli_text(cli, words[i].en, words[i].ar);
+	return NULL;
+}
+
+static void print_end(struct cli *cli, const json_t *x)
+{
+	const json_t *refusal = json_object_get(x, "refusal");
+	const json_t *answer = json_object_get(json_object_get(x, "proof"), "answer");
+	const char   *word = end_word(cli, reply_text(x, "state"));
+
+	if (word == NULL) {
+		fprintf(cli->out, "%s\n", cli_text(cli, "no answer yet", "لا جواب بعد"));
+		return;
+	}
+	print_line(cli, word, reply_text(json_object_get(x, "times"), "answered"));
+	if (refusal != NULL)
+		fprintf(cli->out, "%s %s (%s), ", cli_text(cli, "reason", "السبب"), reply_text(refusal, "reason"), reply_text(refusal, "rule"));
+	else if (*reply_text(x, "result") != '\0')
+		fprintf(cli->out, "%s, ", reply_text(x, "result"));
+	if (answer != NULL)
+		fprintf(cli->out, "%s %llu", cli_text(cli, "entry", "القيد"), (unsigned long long)reply_number(answer, "index"));
+	fputc('\n', cli->out);
+}
+
+static int show(struct cli *cli, const struct reply *r)
+{
+	if (r->http.status >= 400)
+		return ask_problem(cli, r);
+	if (cli->json) {
+		ask_print_raw(cli, r);
+		return EXIT_DONE;
+	}
+	print_asked(cli, r->json);
+	print_received(cli, r->json);
+	print_end(cli, r->json);
+	return EXIT_DONE;
+}
+
+int cmd_why(struct cli *cli, int argc, char **argv)
+{
+	const char	       *token = NULL;
+	const struct cli_option options[] = {{"--token", &token, NULL}};
+	uint8_t			mid[MID_SIZE];
+	char			target[64], id[29];
+	struct reply		r;
+
+	if (cli_options(cli, argc, argv, options, COUNT_OF(options)) != 1)
+		return cli_usage(cli);
+	if (exchange_id_read(bytes_text(argv[1]), mid) != ERR_OK)
+		return cli_complain(cli, EXIT_USAGE, cli_text(cli, "this is not the id of an exchange", "ليس هذا معرّف تبادل"), argv[1],
+				    cli_text(cli, "q_ and 26 letters and digits", "‏q_ ثم 26 حرفًا ورقمًا"));
+	exchange_id_write(mid, id);
+	snprintf(target, sizeof target, "/v1/queries/%s", id);
+	struct http_question q = {.method = "GET", .target = target};
+	int		     code = ask_gateway(cli, &q, token, &r);
+	if (code != EXIT_DONE)
+		return code;
+	code = show(cli, &r);
+	reply_done(&r);
+	return code;
+}

@@ -1,0 +1,586 @@
+/* desk.c: the doors, who may in, what is asked of whom. */
+#include "gateway/desk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/http_struct.h>
+#include <event2/listener.h>
+
+#include "net/http.h"
+
+#define TOKENS_COARSE_MS 50 /* a folder's time may stand still this long: what was read sooner after it is read again */
+#define LISTEN_BACKLOG	 256
+#define LISTEN_PAUSE_MS	 100 /* when no descriptor is left */
+
+uint64_t desk_clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+uint64_t desk_wall_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* ---- answering ---- */
+
+void desk_header(struct evhttp_request *request, const char *name, const char *value)
+{
+	evhttp_add_header(evhttp_request_get_output_headers(request), name, value);
+}
+
+void desk_reply(struct evhttp_request *request, unsigned status, const char *type, struct bytes body)
+{
+	desk_header(request, "Content-Type", type);
+	desk_header(request, "Cache-Control", "no-store");
+	desk_header(request, "X-Content-Type-Options", "nosniff");
+	if (body.n > 0)
+		evbuffer_add(evhttp_request_get_output_buffer(request), body.at, body.n);
+	evhttp_send_reply(request, (int)status, NULL, NULL);
+}
+
+struct json_writer desk_json(struct desk *d)
+{
+	d->out.n = 0;
+	return json_writer_on(&d->out);
+}
+
+void desk_json_send(struct desk *d, struct evhttp_request *request, enum lang lang, unsigned status, const struct json_writer *w)
+{
+	static const char too_large[] = "{\"type\":\"/v1/problems/internal\",\"code\":\"internal\",\"status\":500}";
+
+	desk_header(request, "Content-Language", lang == LANG_AR ? "ar" : "en");
+	desk_header(request, "Vary", "Accept-Language");
+	if (w->err != ERR_OK)
+		desk_reply(request, 500, "application/problem+json", bytes_text(too_large));
+	else
+		desk_reply(request, status, status >= 400 ? "application/problem+json" : "application/json", buffer_bytes(&d->out));
+}
+
+/* ---- parameters of the address ---- */
+
+/* Cuts the next "name=value" off; false at the end. */
+static bool parameter_next(const char **at, struct bytes *name, struct bytes *value)
+{
+	while (**at == '&')
+		(*at)++;
+	if (**at == '\0')
+		return false;
+	size_t n = strcspn(*at, "&");
+	size_t equal = strcspn(*at, "=&");
+	*name = bytes_of(*at, equal);
+	*value = equal < n ? bytes_of(*at + equal + 1, n - equal - 1) : BYTES_NONE;
+	*at += n;
+	return true;
+}
+
+struct bytes desk_parameter(const char *query, const char *name)
+{
+	const char  *at = query != NULL ? query : "";
+	struct bytes key, value;
+
+	while (parameter_next(&at, &key, &value))
+		if (bytes_is(key, name))
+			return value;
+	return BYTES_NONE;
+}
+
+/* A misspelt dry_run must not become a question: what we do not know we refuse. */
+bool desk_parameters_known(struct call *c, const char *const *known, size_t n)
+{
+	const char  *at = c->query != NULL ? c->query : "";
+	struct bytes key, value;
+
+	while (parameter_next(&at, &key, &value)) {
+		bool found = false;
+
+		for (size_t i = 0; i < n; i++)
+			found = found || bytes_is(key, known[i]);
+		if (found)
+			continue;
+		struct fault fault;
+		fault_at(&fault, ERR_UNKNOWN_KEY, 0, "", "", "leave the unknown parameter out of the address", "احذف المعامل غير المعروف من العنوان");
+		desk_problem_fault(c, "malformed", &fault);
+		return false;
+	}
+	return true;
+}
+
+/* ---- tokens ---- */
+
+static void tokens_take(struct desk *d)
+{
+	struct tokens fresh;
+	unsigned      skipped = 0;
+	enum err      e = tokens_load(d->token_folder, &fresh, &skipped);
+
+	if (e != ERR_OK) {
+		/* Nobody in rather than somebody revoked. */
+		journal(LEVEL_ERROR, err_name(e), "the tokens could not be read: %s", err_text(e, LANG_EN));
+		tokens_done(&d->tokens);
+		return;
+	}
+	tokens_done(&d->tokens);
+	d->tokens = fresh;
+	if (skipped > 0)
+		journal(LEVEL_WARNING, "tokens", "%u files that are no tokens were passed over", skipped);
+}
+
+static uint64_t stat_ms(const struct stat *s)
+{
+	return (uint64_t)s->st_mtim.tv_sec * 1000 + (uint64_t)s->st_mtim.tv_nsec / 1000000;
+}
+
+/* Once per request, so that a revoked token is refused by the next one. */
+static void tokens_refresh(struct desk *d)
+{
+	struct stat s;
+
+	if (stat(d->token_folder, &s) != 0) {
+		tokens_done(&d->tokens);
+		return;
+	}
+	if (s.st_mtim.tv_sec == d->tokens_changed.tv_sec && s.st_mtim.tv_nsec == d->tokens_changed.tv_nsec &&
+	    d->tokens_read_ms > stat_ms(&s) + TOKENS_COARSE_MS)
+		return;
+	d->tokens_changed = s.st_mtim;
+	d->tokens_read_ms = desk_wall_ms();
+	tokens_take(d);
+}
+
+const struct token *desk_token(const struct desk *d, const struct hash *hash)
+{
+	for (unsigned i = 0; i < d->tokens.n; i++)
+		if (hash_equal_secret(&d->tokens.at[i].hash, hash))
+			return &d->tokens.at[i];
+	return NULL;
+}
+
+/* ---- routes ---- */
+
+typedef void handler_fn(struct call *c);
+
+struct route {
+	enum evhttp_cmd_type method;
+	const char	    *path; /* '*' stands for one part */
+	handler_fn	    *run;
+	bool		     open; /* needs no token */
+};
+
+static const struct route routes[] = {
+	{EVHTTP_REQ_POST, "/v1/queries", desk_query_post, false},
+	{EVHTTP_REQ_GET, "/v1/queries/*", desk_query_get, false},
+	{EVHTTP_REQ_GET, "/v1/queries/*/evidence", desk_evidence_get, false},
+	{EVHTTP_REQ_GET, "/v1/clauses", desk_clauses_get, false},
+	{EVHTTP_REQ_GET, "/v1/clauses/*/*/request.schema.json", desk_schema_get, false},
+	{EVHTTP_REQ_GET, "/v1/status", desk_status_get, false},
+	{EVHTTP_REQ_GET, "/v1/openapi.json", desk_openapi_get, true},
+	{EVHTTP_REQ_GET, "/v1/problems/*", desk_problem_get, true},
+	{EVHTTP_REQ_GET, "/docs", desk_docs_get, true},
+	{EVHTTP_REQ_GET, "/docs/problems/*", desk_problem_page, true},
+	{EVHTTP_REQ_GET, "/healthz", desk_health_get, true},
+	{EVHTTP_REQ_GET, "/readyz", desk_ready_get, true},
+};
+
+static bool path_matches(const char *pattern, const char *path, struct bytes part[3])
+{
+	unsigned n = 0;
+
+	while (*pattern != '\0') {
+		if (*pattern != '*') {
+			if (*pattern++ != *path++)
+				return false;
+			continue;
+		}
+		size_t length = strcspn(path, "/");
+		if (length == 0 || n == 3)
+			return false;
+		part[n++] = bytes_of(path, length);
+		path += length;
+		pattern++;
+	}
+	return *path == '\0';
+}
+
+/* The route, or NULL after saying 404 or 405. */
+static const struct route *route_find(struct call *c, const char *path)
+{
+	bool known = false;
+
+	for (size_t i = 0; i < COUNT_OF(routes); i++) {
+		if (!path_matches(routes[i].path, path, c->part))
+			continue;
+		if (evhttp_request_get_command(c->request) == routes[i].method)
+			return &routes[i];
+		known = true;
+		desk_header(c->request, "Allow", routes[i].method == EVHTTP_REQ_POST ? "POST" : "GET");
+	}
+	desk_problem_code(c, known ? "method-not-allowed" : "not-found");
+	return NULL;
+}
+
+static const char *header_of(const struct call *c, const char *name)
+{
+	return evhttp_find_header(evhttp_request_get_input_headers(c->request), name);
+}
+
+static bool may_in(struct call *c)
+{
+	struct bytes text = http_bearer(header_of(c, "Authorization"));
+
+	if (text.n == 0) {
+		desk_header(c->request, "WWW-Authenticate", "Bearer realm=\"mithaq\"");
+		desk_problem_code(c, "token-missing");
+		return false;
+	}
+	tokens_refresh(c->desk);
+	c->token = tokens_find(&c->desk->tokens, text);
+	if (c->token != NULL)
+		return true;
+	desk_header(c->request, "WWW-Authenticate", "Bearer realm=\"mithaq\", error=\"invalid_token\"");
+	desk_problem_code(c, "token-expired");
+	return false;
+}
+
+/* A page in somebody's browser can make a foreign name point at this machine; such a request still carries the foreign name. */
+static bool host_is_ours(struct call *c, const struct door *door)
+{
+	if (!door->tcp || http_host_is_local(header_of(c, "Host")))
+		return true;
+	desk_problem_code(c, "host-unknown");
+	return false;
+}
+
+static void on_gone(struct evhttp_connection *connection, void *arg)
+{
+	struct desk *d = arg;
+
+	for (unsigned i = 0; i < d->nactive; i++) {
+		struct pending *p = &d->pending[d->active[i]];
+
+		if (p->request != NULL && evhttp_request_get_connection(p->request) == connection)
+			p->request = NULL;
+	}
+}
+
+static void on_request(struct evhttp_request *request, void *arg)
+{
+	struct door		*door = arg;
+	struct call		 c = {.desk = door->desk, .request = request};
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+	const char		*path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+
+	evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_gone, c.desk);
+	c.lang = http_language(header_of(&c, "Accept-Language"));
+	c.query = uri != NULL ? evhttp_uri_get_query(uri) : NULL;
+	if (!host_is_ours(&c, door))
+		return;
+	const struct route *route = route_find(&c, path != NULL ? path : "");
+	if (route == NULL || (!route->open && !may_in(&c)))
+		return;
+	route->run(&c);
+}
+
+/* ---- pipes ---- */
+
+typedef void message_fn(struct desk *d, struct bytes payload);
+
+static message_fn *const from_core[] = {
+	[DESK_STATE] = desk_on_state,	      [DESK_REFUSED] = desk_on_refused,	      [DESK_FAILED] = desk_on_failed,
+	[DESK_PERMITTED] = desk_on_permitted, [DESK_PARTNERS_ARE] = desk_on_partners,
+};
+
+static message_fn *const from_reader[] = {
+	[READER_EXCHANGE] = desk_on_exchange,
+	[READER_BUNDLE] = desk_on_bundle,
+	[READER_STATUS_IS] = desk_on_status,
+};
+
+static void dispatch(struct desk *d, message_fn *const *table, size_t n, uint8_t type, struct bytes payload, int fd)
+{
+	if (fd >= 0)
+		close(fd); /* nobody has reason to hand us one */
+	if (type < n && table[type] != NULL)
+		table[type](d, payload);
+	else
+		journal(LEVEL_WARNING, "pipe", "a message of type %u is not for the desk", type);
+}
+
+static void on_core(void *arg, uint8_t type, struct bytes payload, int fd)
+{
+	dispatch(arg, from_core, COUNT_OF(from_core), type, payload, fd);
+}
+
+static void on_reader(void *arg, uint8_t type, struct bytes payload, int fd)
+{
+	dispatch(arg, from_reader, COUNT_OF(from_reader), type, payload, fd);
+}
+
+/* pipe.h forbids pipe_free in here: the ends are freed when the fresh ones come. */
+static void on_core_closed(void *arg, enum err why)
+{
+	(void)why;
+	pending_lost(arg, ROLE_CORE);
+}
+
+static void on_reader_closed(void *arg, enum err why)
+{
+	(void)why;
+	pending_lost(arg, ROLE_READER);
+}
+
+static void desk_peer(struct process *p, enum role role, unsigned which, int fd)
+{
+	struct desk *d = p->self;
+
+	(void)which;
+	if (role == ROLE_CORE) {
+		pending_lost(d, ROLE_CORE);
+		pipe_free(d->core);
+		d->core = pipe_new(p->base, fd, on_core, on_core_closed, d);
+		d->core_up = d->core != NULL;
+	} else if (role == ROLE_READER) {
+		pending_lost(d, ROLE_READER);
+		pipe_free(d->reader);
+		d->reader = pipe_new(p->base, fd, on_reader, on_reader_closed, d);
+		d->reader_up = d->reader != NULL;
+	} else {
+		close(fd);
+	}
+}
+
+static void desk_reload(struct process *p)
+{
+	tokens_take(p->self);
+}
+
+static void desk_ledger_stopped(struct process *p)
+{
+	struct desk *d = p->self;
+
+	d->ledger_stopped = true;
+	pending_lost(d, ROLE_CORE);
+}
+
+/* ---- the doors ---- */
+
+static enum err unix_socket(const struct config *config, int *out)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char		   path[CONFIG_PATH_MOST];
+	enum err	   e = config_data_path(config, "api.sock", path);
+
+	if (e != ERR_OK || strlen(path) >= sizeof address.sun_path)
+		return ERR_TOO_LONG;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	if (unlink(path) != 0 && errno != ENOENT)
+		return ERR_FILE;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return ERR_NETWORK;
+	if (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 || chmod(path, 0660) != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
+		close(fd);
+		return ERR_NETWORK;
+	}
+	*out = fd;
+	return ERR_OK;
+}
+
+static bool is_loopback(const struct sockaddr_storage *a)
+{
+	if (a->ss_family == AF_INET)
+		return (ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24) == 127;
+	return a->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)a)->sin6_addr);
+}
+
+static enum err tcp_socket(const char *listen_at, int *out)
+{
+	struct sockaddr_storage address = {0};
+	int			n = sizeof address, on = 1;
+
+	if (evutil_parse_sockaddr_port(listen_at, (struct sockaddr *)&address, &n) != 0)
+		return ERR_MALFORMED;
+	if (!is_loopback(&address))
+		return ERR_VALUE;
+	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return ERR_NETWORK;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 || bind(fd, (const struct sockaddr *)&address, (socklen_t)n) != 0 ||
+	    listen(fd, LISTEN_BACKLOG) != 0) {
+		int saved = errno;
+		close(fd);
+		errno = saved;
+		return ERR_NETWORK;
+	}
+	*out = fd;
+	return ERR_OK;
+}
+
+static void listen_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(arg);
+}
+
+/* No descriptor is left: connections wait in the kernel's queue instead of turning our loop hot. */
+static void listen_failed(struct evconnlistener *listener, void *arg)
+{
+	const struct timeval pause = {.tv_usec = LISTEN_PAUSE_MS * 1000};
+
+	(void)arg;
+	evconnlistener_disable(listener);
+	event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT, listen_again, listener, &pause);
+}
+
+static enum err door_open(struct desk *d, struct door *door, int fd, bool tcp)
+{
+	struct event_base     *base = d->process->base;
+	unsigned	       flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
+	struct evconnlistener *listener = evconnlistener_new(base, NULL, NULL, flags, 0, fd);
+
+	if (listener == NULL) {
+		close(fd);
+		return ERR_MEMORY;
+	}
+	door->http = evhttp_new(base);
+	if (door->http == NULL || evhttp_bind_listener(door->http, listener) == NULL) {
+		evconnlistener_free(listener);
+		return ERR_MEMORY;
+	}
+	evconnlistener_set_error_cb(listener, listen_failed);
+	door->desk = d;
+	door->tcp = tcp;
+	evhttp_set_max_headers_size(door->http, HTTP_HEADERS_MOST);
+	evhttp_set_max_body_size(door->http, DESK_BODY_MOST);
+	evhttp_set_timeout(door->http, DESK_IDLE_S);
+	evhttp_set_allowed_methods(door->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
+						       EVHTTP_REQ_PATCH | EVHTTP_REQ_OPTIONS);
+	evhttp_set_gencb(door->http, on_request, door);
+	return ERR_OK;
+}
+
+static enum err doors_open(struct desk *d)
+{
+	const struct config *config = d->process->config;
+	int		     fd = -1;
+	enum err	     e = unix_socket(config, &fd);
+
+	if (e == ERR_OK)
+		e = door_open(d, &d->local, fd, false);
+	if (e != ERR_OK) {
+		journal(LEVEL_ERROR, err_name(e), "the socket %s/api.sock: %s", config->data, err_text(e, LANG_EN));
+		return e;
+	}
+	if (config->api_listen == NULL)
+		return ERR_OK;
+	e = tcp_socket(config->api_listen, &fd);
+	if (e == ERR_OK)
+		e = door_open(d, &d->tcp, fd, true);
+	if (e != ERR_OK)
+		journal(LEVEL_ERROR, err_name(e), "api: listen: %s: %s", config->api_listen,
+			e == ERR_VALUE ? "only a loopback address such as 127.0.0.1:7171 is taken in this version" : err_text(e, LANG_EN));
+	return e;
+}
+
+/* ---- the life of the process ---- */
+
+/* What libraries would open later, when it is forbidden: the time zone, a source of randomness. */
+static void libraries_warm(void)
+{
+	struct rlimit files;
+
+	tzset();
+	json_start();
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur > DESK_FILES_MOST) {
+		files.rlim_cur = DESK_FILES_MOST;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static enum err papers_open(struct desk *d)
+{
+	const struct config *config = d->process->config;
+	char		     file[CONFIG_PATH_MOST], line[1024];
+	struct fault	     fault = {0};
+	enum err	     e = papers_load(config, &d->papers, file, &fault);
+
+	if (e != ERR_OK) {
+		fault_print(&fault, file, LANG_EN, line, sizeof line);
+		journal(LEVEL_ERROR, err_name(e), "%s", line);
+		return e;
+	}
+	e = config_path(config, "tokens", d->token_folder);
+	if (e == ERR_OK && mkdir(d->token_folder, 0700) != 0 && errno != EEXIST)
+		e = ERR_FILE;
+	if (e != ERR_OK)
+		journal(LEVEL_ERROR, err_name(e), "%s: %s", d->token_folder, err_text(e, LANG_EN));
+	return e;
+}
+
+static void desk_free(struct desk *d)
+{
+	if (d->tick != NULL)
+		event_free(d->tick);
+	if (d->tcp.http != NULL)
+		evhttp_free(d->tcp.http);
+	if (d->local.http != NULL)
+		evhttp_free(d->local.http);
+	pipe_free(d->core);
+	pipe_free(d->reader);
+	for (unsigned i = 0; i < DESK_PENDING_MOST; i++)
+		if (d->pending[i].asked != ASKED_NOTHING)
+			pending_end(d, &d->pending[i]);
+	tokens_done(&d->tokens);
+	papers_done(&d->papers);
+	buffer_done(&d->out);
+	free(d);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	pending_tick(arg);
+}
+
+int desk_main(struct process *p)
+{
+	struct desk *d = calloc(1, sizeof *d);
+
+	if (d == NULL)
+		return EXIT_TROUBLE;
+	d->process = p;
+	d->started_ms = desk_wall_ms();
+	d->out.most = DESK_ANSWER_MOST;
+	d->tick = event_new(p->base, -1, EV_PERSIST, on_tick, d);
+	pending_start(d);
+	libraries_warm();
+	if (d->tick == NULL || papers_open(d) != ERR_OK || doors_open(d) != ERR_OK) {
+		desk_free(d);
+		return EXIT_SETUP;
+	}
+	p->self = d;
+	p->on_peer = desk_peer;
+	p->on_reload = desk_reload;
+	p->on_ledger_stopped = desk_ledger_stopped;
+	tokens_take(d);
+	const struct promise_path paths[] = {{d->token_folder, 0}, {NULL, 0}};
+	int			  code = process_run(p, PROMISE_STDIO | PROMISE_ACCEPT | PROMISE_READ, paths);
+	desk_free(d);
+	return code;
+}

@@ -1,0 +1,285 @@
+/* desk_clauses.c: what may be asked of whom, and in which form. */
+#include <stdio.h>
+
+#include "gateway/desk.h"
+
+#define DAY_MS 86400000ull
+
+static const char *state_on(const struct agreement *a, int32_t today)
+{
+	if (today < a->from_day)
+		return "not-in-force-yet";
+	return today > a->until_day ? "ended" : "in-force";
+}
+
+static void purposes_json(struct json_writer *w, const struct clause *c, enum lang lang)
+{
+	json_member_open(w, "purposes", '[');
+	for (unsigned i = 0; i < c->npurposes; i++) {
+		json_open(w, '{');
+		json_member(w, "code", c->purpose[i]->name);
+		json_member(w, "text", texts_in(&c->purpose[i]->text, lang));
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+static void clause_row(struct json_writer *w, const struct agreement *a, const struct clause *c, int32_t today, enum lang lang)
+{
+	char name[2 * NAME_MOST + 4], address[2 * NAME_MOST + 64];
+
+	snprintf(name, sizeof name, "%s/%s", c->channel, c->name);
+	snprintf(address, sizeof address, "/v1/clauses/%s/request.schema.json", name);
+	json_open(w, '{');
+	json_member(w, "clause", name);
+	json_member_number(w, "number", c->number);
+	json_member(w, "agreement", a->name);
+	json_member_number(w, "version", a->version);
+	json_member(w, "pattern", "query");
+	json_member(w, "from", a->party[c->asks].name);
+	json_member(w, "to", a->party[c->answers].name);
+	json_member(w, "title", texts_in(&c->title, lang));
+	purposes_json(w, c, lang);
+	json_member(w, "request_schema", address);
+	if (c->per_day > 0) {
+		json_member_open(w, "quota", '{');
+		json_member_number(w, "per_day", c->per_day);
+		json_close(w, '}');
+	}
+	json_member(w, "state", state_on(a, today));
+	json_close(w, '}');
+}
+
+/* `asks`: "me" for what we may ask, "them" for what may be asked of us, empty for both. */
+void clauses_json(struct json_writer *w, const struct papers *papers, const char *self, struct bytes asks, int32_t today, enum lang lang)
+{
+	json_open(w, '{');
+	json_member_open(w, "data", '[');
+	for (unsigned i = 0; i < papers->nagreements; i++) {
+		const struct agreement *a = papers->agreement[i];
+		int			us = agreement_party(a, bytes_text(self));
+
+		for (unsigned k = 0; k < a->nclauses; k++) {
+			bool ours = (int)a->clause[k].asks == us;
+
+			if (asks.n == 0 || ours == bytes_is(asks, "me"))
+				clause_row(w, a, &a->clause[k], today, lang);
+		}
+	}
+	json_close(w, ']');
+	json_key(w, "next");
+	json_nothing(w);
+	json_close(w, '}');
+}
+
+void desk_clauses_get(struct call *c)
+{
+	static const char *const known[] = {"asks"};
+	struct bytes		 asks = desk_parameter(c->query, "asks");
+	struct fault		 fault;
+
+	if (!desk_parameters_known(c, known, COUNT_OF(known)))
+		return;
+	if (asks.n > 0 && !bytes_is(asks, "me") && !bytes_is(asks, "them")) {
+		fault_at(&fault, ERR_VALUE, 0, "", "", "asks=me or asks=them", "‏‎asks=me‎ أو ‎asks=them‎");
+		desk_problem_fault(c, "malformed", &fault);
+		return;
+	}
+	struct json_writer w = desk_json(c->desk);
+	clauses_json(&w, &c->desk->papers, c->desk->process->config->party, asks, (int32_t)(desk_wall_ms() / DAY_MS), c->lang);
+	desk_json_send(c->desk, c->request, c->lang, 200, &w);
+}
+
+/* ---- JSON Schema of a request ---- */
+
+static void string_schema(struct json_writer *w, const char *key)
+{
+	json_member_open(w, key, '{');
+	json_member(w, "type", "string");
+	json_close(w, '}');
+}
+
+/* The pattern or format that goes with a type, where JSON Schema has one; the gateway's own check is the rule. */
+static void type_schema(struct json_writer *w, enum field_type type)
+{
+	switch (type) {
+	case FIELD_DATE:
+		json_member(w, "format", "date");
+		break;
+	case FIELD_TIME:
+		json_member(w, "format", "date-time");
+		break;
+	case FIELD_COUNTRY:
+		json_member(w, "pattern", "^[A-Z]{2}$");
+		break;
+	case FIELD_INTEGER:
+	case FIELD_DECIMAL:
+	case FIELD_TEXT:
+	case FIELD_CODE:
+	case FIELD_DOCUMENT_NUMBER:
+	case FIELD_UN_LOCODE:
+	case FIELD_NAME:
+		break;
+	}
+}
+
+static void field_schema(struct json_writer *w, const struct field_rule *rule, enum lang lang)
+{
+	char name[NAME_MOST + 1];
+
+	api_name(bytes_text(rule->name), name, sizeof name);
+	json_member_open(w, name, '{');
+	json_member(w, "type", "string");
+	json_member(w, "title", texts_in(&rule->label, lang));
+	if (rule->length > 0)
+		json_member_number(w, "maxLength", rule->length);
+	type_schema(w, rule->type);
+	if (rule->type == FIELD_CODE) {
+		json_member_open(w, "enum", '[');
+		for (unsigned i = 0; i < rule->ncodes; i++)
+			json_string_put(w, rule->code[i].name);
+		json_close(w, ']');
+	}
+	json_close(w, '}');
+}
+
+static void closed_object(struct json_writer *w)
+{
+	json_member(w, "type", "object");
+	json_key(w, "additionalProperties");
+	json_bool(w, false);
+}
+
+static void fields_schema(struct json_writer *w, const struct clause *c, enum lang lang)
+{
+	char name[NAME_MOST + 1];
+
+	json_member_open(w, "fields", '{');
+	closed_object(w);
+	json_member_open(w, "required", '[');
+	for (unsigned i = 0; i < c->nrequest; i++) {
+		if (!c->request[i].required)
+			continue;
+		api_name(bytes_text(c->request[i].name), name, sizeof name);
+		json_string_put(w, name);
+	}
+	json_close(w, ']');
+	json_member_open(w, "properties", '{');
+	for (unsigned i = 0; i < c->nrequest; i++)
+		field_schema(w, &c->request[i], lang);
+	json_close(w, '}');
+	json_close(w, '}');
+}
+
+static void purpose_schema(struct json_writer *w, const struct clause *c)
+{
+	json_member_open(w, "purpose", '{');
+	json_member_open(w, "enum", '[');
+	for (unsigned i = 0; i < c->npurposes; i++)
+		json_string_put(w, c->purpose[i]->name);
+	json_close(w, ']');
+	json_close(w, '}');
+}
+
+static bool case_always(const struct clause *c)
+{
+	for (unsigned i = 0; i < c->nmust; i++)
+		if (c->must[i].purpose == NULL && strcmp(c->must[i].what, "case") == 0)
+			return true;
+	return false;
+}
+
+/* {"if": {"properties": {"purpose": {"const": P}}}, "then": {"required": ["case"]}} for each purpose that needs one. */
+static void case_schema(struct json_writer *w, const struct clause *c)
+{
+	json_member_open(w, "allOf", '[');
+	for (unsigned i = 0; i < c->nmust; i++) {
+		if (c->must[i].purpose == NULL || strcmp(c->must[i].what, "case") != 0)
+			continue;
+		json_open(w, '{');
+		json_member_open(w, "if", '{');
+		json_member_open(w, "properties", '{');
+		json_member_open(w, "purpose", '{');
+		json_member(w, "const", c->must[i].purpose);
+		json_close(w, '}');
+		json_close(w, '}');
+		json_close(w, '}');
+		json_member_open(w, "then", '{');
+		json_member_open(w, "required", '[');
+		json_string_put(w, "case");
+		json_close(w, ']');
+		json_close(w, '}');
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
+static bool any_case(const struct clause *c)
+{
+	for (unsigned i = 0; i < c->nmust; i++)
+		if (c->must[i].purpose != NULL && strcmp(c->must[i].what, "case") == 0)
+			return true;
+	return false;
+}
+
+static void const_schema(struct json_writer *w, const char *key, const char *value)
+{
+	json_member_open(w, key, '{');
+	json_member(w, "const", value);
+	json_close(w, '}');
+}
+
+static void required_schema(struct json_writer *w, const struct clause *c)
+{
+	json_member_open(w, "required", '[');
+	json_string_put(w, "clause");
+	json_string_put(w, "purpose");
+	json_string_put(w, "fields");
+	if (case_always(c))
+		json_string_put(w, "case");
+	json_close(w, ']');
+}
+
+void schema_json(struct json_writer *w, const struct agreement *a, const struct clause *c, enum lang lang)
+{
+	char name[2 * NAME_MOST + 4];
+
+	snprintf(name, sizeof name, "%s/%s", c->channel, c->name);
+	json_open(w, '{');
+	json_member(w, "$schema", "https://json-schema.org/draft/2020-12/schema");
+	json_member(w, "title", texts_in(&c->title, lang));
+	closed_object(w);
+	required_schema(w, c);
+	json_member_open(w, "properties", '{');
+	const_schema(w, "clause", name);
+	const_schema(w, "to", a->party[c->answers].name);
+	purpose_schema(w, c);
+	string_schema(w, "case");
+	string_schema(w, "officer");
+	fields_schema(w, c, lang);
+	json_close(w, '}');
+	if (any_case(c))
+		case_schema(w, c);
+	json_close(w, '}');
+}
+
+void desk_schema_get(struct call *c)
+{
+	char			name[2 * NAME_MOST + 4];
+	struct desk	       *d = c->desk;
+	const struct agreement *a = NULL;
+
+	if (!desk_parameters_known(c, NULL, 0))
+		return;
+	snprintf(name, sizeof name, "%.*s/%.*s", (int)(c->part[0].n > NAME_MOST ? 0 : c->part[0].n), (const char *)c->part[0].at,
+		 (int)(c->part[1].n > NAME_MOST ? 0 : c->part[1].n), (const char *)c->part[1].at);
+	const struct clause *clause =
+		clause_asked(&d->papers, d->process->config->party, BYTES_NONE, bytes_text(name), (int32_t)(desk_wall_ms() / DAY_MS), &a);
+	if (clause == NULL) {
+		desk_problem_code(c, "not-found");
+		return;
+	}
+	struct json_writer w = desk_json(d);
+	schema_json(&w, a, clause, c->lang);
+	desk_json_send(d, c->request, c->lang, 200, &w);
+}

@@ -1,0 +1,504 @@
+/* desk_query.c: a question in, an answer out. */
+#include <stdio.h>
+
+#include <event2/buffer.h>
+
+#include "gateway/desk.h"
+#include "net/http.h"
+
+#define DAY_MS	    86400000ull
+#define SHOW_WAIT_S 10 /* for core or reader to say anything at all */
+
+static const char *header_of(const struct call *c, const char *name)
+{
+	return evhttp_find_header(evhttp_request_get_input_headers(c->request), name);
+}
+
+/* ---- POST /v1/queries ---- */
+
+static const char no_body[] = "";
+
+static struct bytes body_of(struct call *c)
+{
+	struct evbuffer *in = evhttp_request_get_input_buffer(c->request);
+	size_t		 n = evbuffer_get_length(in);
+
+	return n > 0 ? bytes_of(evbuffer_pullup(in, (ev_ssize_t)n), n) : bytes_of(no_body, 0);
+}
+
+/* The key is text of the caller's; it stays at home. */
+static bool key_of(struct call *c, struct bytes *out)
+{
+	const char  *key = header_of(c, "Idempotency-Key");
+	struct fault fault;
+
+	*out = key != NULL ? bytes_text(key) : BYTES_NONE;
+	if (key == NULL || (out->n > 0 && out->n <= IDEMPOTENCY_MOST && text_check(*out, TEXT_LINE) == ERR_OK))
+		return true;
+	fault_at(&fault, ERR_MALFORMED, 0, "", "", "an Idempotency-Key of 1 to 200 characters", "مفتاح Idempotency-Key من 1 إلى 200 حرف");
+	desk_problem_fault(c, "malformed", &fault);
+	return false;
+}
+
+static bool dry_run_of(struct call *c, bool *out)
+{
+	struct bytes v = desk_parameter(c->query, "dry_run");
+	struct fault fault;
+
+	*out = bytes_is(v, "true");
+	if (v.n == 0 || *out || bytes_is(v, "false"))
+		return true;
+	fault_at(&fault, ERR_VALUE, 0, "", "", "dry_run=true or dry_run=false", "‏‎dry_run=true‎ أو ‎dry_run=false‎");
+	desk_problem_fault(c, "malformed", &fault);
+	return false;
+}
+
+static enum err ask_send(struct desk *d, const struct ask *ask)
+{
+	struct builder b = builder_on(d->message, sizeof d->message);
+
+	ask_write(&b, ask);
+	return b.err == ERR_OK ? pipe_send(d->core, DESK_ASK, builder_bytes(&b), -1) : b.err;
+}
+
+static bool core_there(struct call *c)
+{
+	if (c->desk->core_up)
+		return true;
+	desk_problem_code(c, c->desk->ledger_stopped ? "ledger-stopped" : "busy");
+	return false;
+}
+
+static void ask_pass_on(struct call *c, struct asked_body *body)
+{
+	struct desk    *d = c->desk;
+	unsigned	wait = body->ask.dry_run ? SHOW_WAIT_S : http_wait(header_of(c, "Prefer"), DESK_WAIT_S);
+	struct pending *p = pending_new(c, body->ask.dry_run ? ASKED_DRY_RUN : ASKED_QUERY, wait);
+
+	if (p == NULL) {
+		desk_problem_code(c, "busy");
+		return;
+	}
+	p->dashes = body->dashes;
+	(void)clause_asked(&d->papers, d->process->config->party, body->ask.to, body->ask.clause, (int32_t)(desk_wall_ms() / DAY_MS), &p->agreement);
+	body->ask.ticket = p->ticket;
+	body->ask.account = bytes_text(c->token->account);
+	if (ask_send(d, &body->ask) != ERR_OK) {
+		pending_end(d, p);
+		desk_problem_code(c, "busy");
+	}
+}
+
+static void body_judge(struct call *c, struct asked_body *body)
+{
+	if (!token_permits(c->token, body->ask.clause)) {
+		desk_problem_code(c, "account-not-permitted");
+		return;
+	}
+	if (key_of(c, &body->ask.key) && dry_run_of(c, &body->ask.dry_run) && core_there(c))
+		ask_pass_on(c, body);
+}
+
+void desk_query_post(struct call *c)
+{
+	static const char *const known[] = {"dry_run"};
+	struct asked_body	 body;
+	struct fault		 fault = {0};
+
+	if (!desk_parameters_known(c, known, COUNT_OF(known)))
+		return;
+	if (!http_is_json(header_of(c, "Content-Type"))) {
+		desk_problem_code(c, "not-json");
+		return;
+	}
+	if (body_of(c).n > JSON_BODY_MOST) {
+		desk_problem_code(c, "too-large");
+		return;
+	}
+	enum err e = asked_body_read(body_of(c), &body, &fault);
+	if (e != ERR_OK) {
+		fault.err = e;
+		desk_problem_fault(c, "malformed", &fault);
+		return;
+	}
+	body_judge(c, &body);
+	asked_body_done(&body);
+}
+
+/* ---- what the core says ---- */
+
+static struct evhttp_request *pending_take(struct desk *d, struct pending *p)
+{
+	struct evhttp_request *request = p->request;
+
+	pending_end(d, p);
+	return request;
+}
+
+static bool is_final(enum exchange_state s)
+{
+	return s != EXCHANGE_ACCEPTED && s != EXCHANGE_DELIVERED;
+}
+
+static void exchange_send(struct desk *d, struct evhttp_request *request, enum lang lang, const struct exchange *x, bool replayed)
+{
+	struct json_writer w = desk_json(d);
+	char		   id[29], location[48];
+
+	exchange_id_write(x->mid, id);
+	desk_header(request, "Mithaq-Id", id);
+	if (replayed)
+		desk_header(request, "Idempotent-Replayed", "true");
+	if (!is_final(x->state)) {
+		snprintf(location, sizeof location, "/v1/queries/%s", id);
+		desk_header(request, "Location", location);
+	}
+	exchange_json(&w, d->process->config->party, &d->papers, x, lang);
+	desk_json_send(d, request, lang, is_final(x->state) ? 200 : 202, &w);
+}
+
+/* People who wait for this exchange at GET are shown it at once. */
+static void wake(struct desk *d, const uint8_t mid[MID_SIZE])
+{
+	for (unsigned i = 0; i < d->nactive; i++) {
+		struct pending *p = &d->pending[d->active[i]];
+
+		if (p->asked == ASKED_SHOW && p->parked && memcmp(p->mid, mid, MID_SIZE) == 0)
+			desk_show_again(d, p);
+	}
+}
+
+void desk_on_state(struct desk *d, struct bytes payload)
+{
+	struct cursor	c = cursor_on(payload);
+	uint32_t	ticket = cursor_u32(&c);
+	bool		final = cursor_u8(&c) != 0, replayed = cursor_u8(&c) != 0;
+	struct exchange x;
+
+	if (exchange_read(&c, &x) != ERR_OK || cursor_end(&c) != ERR_OK) {
+		journal(LEVEL_ERROR, "pipe", "the core's DESK_STATE does not read");
+		return;
+	}
+	if (final)
+		wake(d, x.mid);
+	struct pending *p = pending_find(d, ticket);
+	if (p == NULL || p->asked != ASKED_QUERY)
+		return;
+	p->accepted = true;
+	memcpy(p->mid, x.mid, MID_SIZE);
+	/* Without patience `accepted` is the answer, and so it is when the patience ran out before it came. */
+	if (!final && !p->grace && desk_clock_ms() < p->deadline_ms)
+		return;
+	enum lang	       lang = p->lang;
+	struct evhttp_request *request = pending_take(d, p);
+	if (request != NULL)
+		exchange_send(d, request, lang, &x, replayed);
+}
+
+/* {"would": "refuse", ...}: the answer to a dry run is an answer, not a problem. */
+static void would_refuse(struct desk *d, struct evhttp_request *request, enum lang lang, const struct problem *p)
+{
+	struct json_writer w = desk_json(d);
+
+	json_open(&w, '{');
+	json_member(&w, "would", "refuse");
+	json_member(&w, "code", p->code);
+	json_member(&w, "rule", p->rule);
+	json_member(&w, "because", p->detail != NULL ? p->detail : "");
+	json_member(&w, "pointer", p->pointer);
+	json_member(&w, "remedy", p->remedy != NULL ? p->remedy : "");
+	json_close(&w, '}');
+	desk_json_send(d, request, lang, 200, &w);
+}
+
+static unsigned until_midnight_s(void)
+{
+	return (unsigned)((DAY_MS - desk_wall_ms() % DAY_MS) / 1000) + 1;
+}
+
+void desk_on_refused(struct desk *d, struct bytes payload)
+{
+	struct cursor	    c = cursor_on(payload);
+	struct pending	   *p = pending_find(d, cursor_u32(&c));
+	struct decision	    decision;
+	struct problem_room room = {.detail = ""};
+
+	if (decision_read(&c, &decision) != ERR_OK || cursor_end(&c) != ERR_OK) {
+		journal(LEVEL_ERROR, "pipe", "the core's DESK_REFUSED does not read");
+		return;
+	}
+	if (p == NULL || (p->asked != ASKED_QUERY && p->asked != ASKED_DRY_RUN))
+		return;
+	struct problem problem = problem_of_decision(&decision, p->agreement, p->dashes, p->lang, &room);
+	bool	       dry = p->asked == ASKED_DRY_RUN;
+	enum lang      lang = p->lang;
+	if (decision.refusal == REFUSAL_QUOTA)
+		problem.retry_s = until_midnight_s();
+	struct evhttp_request *request = pending_take(d, p);
+	if (request != NULL && dry)
+		would_refuse(d, request, lang, &problem);
+	else if (request != NULL)
+		desk_problem(d, request, lang, &problem);
+}
+
+static const struct {
+	const char *code;
+	unsigned    retry_s;
+} failures[] = {
+	[FAILURE_BUSY] = {"busy", 1},
+	[FAILURE_UNREACHABLE] = {"partner-unreachable", 5},
+	[FAILURE_KEY_REUSED] = {"key-reused", 0},
+	[FAILURE_LEDGER_STOPPED] = {"ledger-stopped", 0},
+	[FAILURE_INTERNAL] = {"internal", 0},
+};
+
+void desk_on_failed(struct desk *d, struct bytes payload)
+{
+	char		cause[200];
+	struct cursor	c = cursor_on(payload);
+	struct pending *p = pending_find(d, cursor_u32(&c));
+	uint8_t		failure = cursor_u8(&c);
+	struct problem	problem = {.since_ms = cursor_u64(&c), .cause = cause};
+	struct bytes	text = cursor_take16(&c, sizeof cause - 1);
+
+	if (cursor_end(&c) != ERR_OK || failure >= COUNT_OF(failures) || failures[failure].code == NULL) {
+		journal(LEVEL_ERROR, "pipe", "the core's DESK_FAILED does not read");
+		return;
+	}
+	if (p == NULL || (p->asked != ASKED_QUERY && p->asked != ASKED_DRY_RUN))
+		return;
+	snprintf(cause, sizeof cause, "%.*s", (int)text.n, (const char *)text.at);
+	problem.code = failures[failure].code;
+	problem.retry_s = failures[failure].retry_s;
+	problem.maybe_left = failure == FAILURE_INTERNAL;
+	enum lang	       lang = p->lang;
+	struct evhttp_request *request = pending_take(d, p);
+	if (request != NULL)
+		desk_problem(d, request, lang, &problem);
+}
+
+void desk_on_permitted(struct desk *d, struct bytes payload)
+{
+	struct cursor	c = cursor_on(payload);
+	struct pending *p = pending_find(d, cursor_u32(&c));
+	uint16_t	number = cursor_u16(&c);
+	uint64_t	used = cursor_u64(&c);
+
+	if (cursor_end(&c) != ERR_OK || p == NULL || p->asked != ASKED_DRY_RUN)
+		return;
+	const struct clause   *clause = p->agreement != NULL ? agreement_clause(p->agreement, number) : NULL;
+	enum lang	       lang = p->lang;
+	struct evhttp_request *request = pending_take(d, p);
+	if (request == NULL)
+		return;
+	struct json_writer w = desk_json(d);
+	json_open(&w, '{');
+	json_member(&w, "would", "permit");
+	json_member_number(&w, "clause", number);
+	if (clause != NULL && clause->per_day > 0) {
+		json_member_open(&w, "quota", '{');
+		json_member_number(&w, "per_day", clause->per_day);
+		json_member_number(&w, "used", used);
+		json_close(&w, '}');
+	}
+	json_close(&w, '}');
+	desk_json_send(d, request, lang, 200, &w);
+}
+
+/* ---- GET /v1/queries/{id} ---- */
+
+static bool mid_of(struct call *c, uint8_t mid[MID_SIZE])
+{
+	if (exchange_id_read(c->part[0], mid) == ERR_OK)
+		return true;
+	desk_problem_code(c, "not-found");
+	return false;
+}
+
+static enum err reader_ask(struct desk *d, uint8_t type, const struct pending *p)
+{
+	uint8_t	       memory[4 + MID_SIZE];
+	struct builder b = builder_on(memory, sizeof memory);
+
+	build_u32(&b, p->ticket);
+	build_copy(&b, p->mid, MID_SIZE);
+	return pipe_send(d->reader, type, builder_bytes(&b), -1);
+}
+
+static void show(struct call *c, enum asked asked, uint8_t type, unsigned wait_s)
+{
+	uint8_t		mid[MID_SIZE];
+	struct desk    *d = c->desk;
+	struct pending *p;
+
+	if (!mid_of(c, mid))
+		return;
+	p = d->reader_up ? pending_new(c, asked, wait_s > 0 ? wait_s : SHOW_WAIT_S) : NULL;
+	if (p == NULL) {
+		desk_problem_code(c, "busy");
+		return;
+	}
+	memcpy(p->mid, mid, MID_SIZE);
+	p->waits = wait_s > 0;
+	p->asked_ms = desk_clock_ms();
+	if (reader_ask(d, type, p) != ERR_OK) {
+		pending_end(d, p);
+		desk_problem_code(c, "busy");
+	}
+}
+
+void desk_query_get(struct call *c)
+{
+	static const char *const known[] = {"wait"};
+	struct bytes		 v = desk_parameter(c->query, "wait");
+	uint64_t		 wait = 0;
+	struct fault		 fault;
+
+	if (!desk_parameters_known(c, known, COUNT_OF(known)))
+		return;
+	if (v.n > 0 && (decimal_read(v, &wait) != ERR_OK || wait > HTTP_WAIT_MOST)) {
+		fault_at(&fault, ERR_VALUE, 0, "", "", "wait=SECONDS, at most 60", "‏‎wait=SECONDS‎، 60 على الأكثر");
+		desk_problem_fault(c, "malformed", &fault);
+		return;
+	}
+	show(c, ASKED_SHOW, READER_SHOW, (unsigned)wait);
+}
+
+void desk_evidence_get(struct call *c)
+{
+	if (!desk_parameters_known(c, NULL, 0))
+		return;
+	show(c, ASKED_EVIDENCE, READER_EVIDENCE, 0);
+}
+
+/* Asks the reader once more; past the deadline its answer is shown as it is. */
+void desk_show_again(struct desk *d, struct pending *p)
+{
+	uint64_t now = desk_clock_ms();
+
+	p->parked = false;
+	p->asked_ms = now;
+	if (reader_ask(d, READER_SHOW, p) != ERR_OK)
+		p->deadline_ms = now; /* the next tick gives up */
+}
+
+/* May the account that asked see this exchange? A token for some clauses sees those alone. */
+static bool may_see(const struct desk *d, const struct pending *p, const struct exchange *x)
+{
+	const struct token     *token = desk_token(d, &p->token);
+	const struct agreement *a = papers_agreement(&d->papers, &x->agreement);
+	const struct clause    *c = a != NULL ? agreement_clause(a, x->clause) : NULL;
+	char			name[2 * NAME_MOST + 4] = "";
+
+	if (token == NULL)
+		return false;
+	if (c != NULL)
+		snprintf(name, sizeof name, "%s/%s", c->channel, c->name);
+	return token_permits(token, bytes_text(name));
+}
+
+void desk_on_exchange(struct desk *d, struct bytes payload)
+{
+	struct cursor	c = cursor_on(payload);
+	struct pending *p = pending_find(d, cursor_u32(&c));
+	bool		found = cursor_u8(&c) != 0;
+	struct exchange x = {.ours = false};
+
+	if (found && (exchange_read(&c, &x) != ERR_OK || cursor_end(&c) != ERR_OK)) {
+		journal(LEVEL_ERROR, "pipe", "the reader's READER_EXCHANGE does not read");
+		return;
+	}
+	if (p == NULL || p->asked != ASKED_SHOW)
+		return;
+	bool seen = found && may_see(d, p, &x);
+	if (seen && p->waits && !is_final(x.state) && desk_clock_ms() < p->deadline_ms) {
+		p->parked = true;
+		return;
+	}
+	const struct problem   nothing = {.code = "not-found"};
+	enum lang	       lang = p->lang;
+	struct evhttp_request *request = pending_take(d, p);
+	if (request == NULL)
+		return;
+	if (seen)
+		exchange_send(d, request, lang, &x, false);
+	else
+		desk_problem(d, request, lang, &nothing);
+}
+
+/* ---- evidence ---- */
+
+void desk_on_bundle(struct desk *d, struct bytes payload)
+{
+	struct cursor	c = cursor_on(payload);
+	struct pending *p = pending_find(d, cursor_u32(&c));
+	uint16_t	e = cursor_u16(&c);
+	struct bytes	bundle = cursor_rest(&c);
+	char		id[29], name[96];
+
+	if (cursor_err(&c) != ERR_OK || p == NULL || p->asked != ASKED_EVIDENCE)
+		return;
+	const struct problem problem = {.code = e == ERR_NOT_FOUND ? "not-found" : e == ERR_BUSY ? "busy" : "internal"};
+	enum lang	     lang = p->lang;
+	exchange_id_write(p->mid, id);
+	struct evhttp_request *request = pending_take(d, p);
+	if (request == NULL)
+		return;
+	if (e != ERR_OK) {
+		desk_problem(d, request, lang, &problem);
+		return;
+	}
+	snprintf(name, sizeof name, "attachment; filename=\"%s.mithaq\"", id);
+	desk_header(request, "Mithaq-Id", id);
+	desk_header(request, "Content-Disposition", name);
+	desk_reply(request, 200, "application/x-tar", bundle);
+}
+
+/* ---- the patience ran out ---- */
+
+static void accepted_send(struct desk *d, struct evhttp_request *request, enum lang lang, const uint8_t mid[MID_SIZE])
+{
+	struct json_writer w = desk_json(d);
+	char		   id[29], location[48];
+
+	exchange_id_write(mid, id);
+	snprintf(location, sizeof location, "/v1/queries/%s", id);
+	desk_header(request, "Mithaq-Id", id);
+	desk_header(request, "Location", location);
+	json_open(&w, '{');
+	json_member(&w, "id", id);
+	json_member(&w, "object", "query");
+	json_member(&w, "state", exchange_state_name(EXCHANGE_ACCEPTED));
+	json_member_open(&w, "links", '{');
+	json_member(&w, "self", location);
+	json_close(&w, '}');
+	json_close(&w, '}');
+	desk_json_send(d, request, lang, 202, &w);
+}
+
+/*
+ * With an entry the answer is 202 and its address. Without one nobody knows yet
+ * whether there will be one: we wait a little longer, then 503, and a repeat with
+ * the same Idempotency-Key finds out.
+ */
+void desk_query_deadline(struct desk *d, struct pending *p)
+{
+	const struct problem busy = {.code = "busy", .retry_s = 1, .maybe_left = true};
+	uint8_t		     mid[MID_SIZE];
+	bool		     accepted = p->accepted;
+
+	if (!accepted && !p->grace) {
+		p->grace = true;
+		p->deadline_ms += DESK_GRACE_MS;
+		return;
+	}
+	memcpy(mid, p->mid, MID_SIZE);
+	enum lang	       lang = p->lang;
+	struct evhttp_request *request = pending_take(d, p);
+	if (request == NULL)
+		return;
+	if (accepted)
+		accepted_send(d, request, lang, mid);
+	else
+		desk_problem(d, request, lang, &busy);
+}

@@ -1,0 +1,54 @@
+/* main.c: the one table of commands. */
+#include "cli/cli.h"
+#include "crypto/sign.h"
+#include "gateway/gateway.h"
+
+/* The gateway and the commands are neighbours, so the command that starts the gateway stands here. */
+static int cmd_serve(struct cli *cli, int argc, char **argv)
+{
+	struct config config;
+
+	if (cli_options(cli, argc, argv, NULL, 0) != 0)
+		return cli_usage(cli);
+	int code = cli_config(cli, &config);
+	if (code != EXIT_DONE)
+		return code;
+	code = gateway_run(&config);
+	config_done(&config);
+	return code;
+}
+
+static const struct command commands[] = {
+	{"init", cmd_init, "PARTY [--environment test|live] [--root-seed-a FILE --root-seed-b FILE]",
+	 "make the keys, the configuration and the card of a new party", "إنشاء مفاتيح طرف جديد وإعداداته وبطاقته"},
+	{"partner", cmd_partner, "add CARD [ADDRESS:PORT] | list", "take in a partner's card", "إدخال بطاقة شريك"},
+	{"token", cmd_token, "new ACCOUNT [--clauses CHANNEL/NAME,...] [--cli] | list | revoke ACCOUNT-OR-HASH",
+	 "tokens for the applications of this house", "رموز الدخول لتطبيقات هذه الجهة"},
+	{"agreement", cmd_agreement,
+	 "check FILE | sign FILE --root KEYFILE [--party PARTY] [--out FILE] | show FILE|ID [--clause N] | activate FILE | list",
+	 "check, sign, read and put in force an agreement", "فحص اتفاق وتوقيعه وقراءته وإنفاذه"},
+	{"serve", cmd_serve, "", "run the gateway until it is told to stop", "تشغيل البوابة حتى يُطلب إيقافها"},
+	{"query", cmd_query,
+	 "CHANNEL/NAME [field=value ...] --purpose P [--case C] [--officer O] [--to PARTY] [--wait SECONDS] [--key KEY] [--token T] [--dry-run] "
+	 "[--exit-hit]",
+	 "ask a partner under a clause", "توجيه استعلام إلى شريك بموجب بند"},
+	{"why", cmd_why, "ID [--token T]", "what became of one exchange, and under which rule", "ما آل إليه تبادل بعينه وبموجب أي قاعدة"},
+	{"status", cmd_status, "[--token T]", "partners, links and ledgers", "الشركاء والوصلات والسجلات"},
+	{"log", cmd_log, "show | verify ...", "read and verify the ledger", "قراءة السجل والتحقق منه"},
+	{"evidence", cmd_evidence, "export ID [--out FILE]", "write the evidence of one exchange to a file", "كتابة أدلة تبادل واحد في ملف"},
+	{"verify", cmd_verify, "BUNDLE [--agreement FILE]", "verify evidence offline, trusting nobody",
+	 "التحقق من الأدلة دون اتصال ودون الوثوق بأحد"},
+	{"import", cmd_import, "un-list FILE --into DATABASE", "load a public list into a provider's database",
+	 "تحميل قائمة عامة في قاعدة بيانات مزوِّد"},
+	{"help", cmd_help, "[COMMAND]", "this list, or one command", "هذه القائمة أو أمر واحد"},
+	{"version", cmd_version, "", "print the version", "طباعة الإصدار"},
+};
+
+int main(int argc, char **argv)
+{
+	struct cli cli = {.out = stdout, .complain = stderr, .commands = commands, .ncommands = COUNT_OF(commands)};
+
+	if (crypto_start() != ERR_OK)
+		return cli_err(&cli, ERR_INTERNAL, "start", NULL);
+	return cli_main(&cli, argc, argv);
+}

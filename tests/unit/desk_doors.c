@@ -1,0 +1,643 @@
+/*
+ * The desk as it runs: a process of its own behind its Unix socket and its TCP
+ * port. The test is the parent, the core and the reader at the other ends of its
+ * pipes, and the application at the doors.
+ */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "cli_run.h"
+#include "gateway/gateway.h"
+#include "gateway/start.h"
+#include "net/http.h"
+#include "net/json.h"
+
+#define PATIENCE_S 20
+#define HEARD_MOST 8
+#define BODY	   "{\"clause\": \"customs/declaration-status\", \"purpose\": \"duty-assessment\", \"fields\": {\"declaration\": \"2026-0048817\"}}"
+
+/* What came to the core or the reader, in order. */
+struct heard {
+	uint8_t	      type;
+	struct buffer payload;
+};
+
+static struct event_base *base;
+static struct config	  config;
+static pid_t		  desk;
+static struct pipe	 *control, *core, *reader;
+static bool		  ready;
+static unsigned		  nheard;
+static struct heard	  heard[HEARD_MOST];
+static char		  token[64];
+static unsigned		  port;
+
+/* ---- the other ends ---- */
+
+static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
+{
+	(void)arg;
+	assert_int_equal(fd, -1);
+	assert_true(nheard < HEARD_MOST);
+	struct heard *h = &heard[nheard++];
+	buffer_done(&h->payload);
+	*h = (struct heard){.type = type, .payload = {.most = PIPE_MESSAGE_MOST}};
+	assert_int_equal(buffer_add(&h->payload, payload), ERR_OK);
+}
+
+static void on_control(void *arg, uint8_t type, struct bytes payload, int fd)
+{
+	(void)arg;
+	(void)payload;
+	(void)fd;
+	ready = ready || type == CONTROL_READY;
+}
+
+static void on_closed(void *arg, enum err why)
+{
+	(void)arg;
+	(void)why;
+}
+
+static void patience_ended(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	fail_msg("nothing happened while waiting for %s", (const char *)arg);
+}
+
+#define WAIT_UNTIL(condition)                                                                                                                        \
+	do {                                                                                                                                         \
+		static char    what_[] = #condition;                                                                                                 \
+		struct timeval patience_ = {.tv_sec = PATIENCE_S};                                                                                   \
+		struct event  *end_ = evtimer_new(base, patience_ended, what_);                                                                      \
+		evtimer_add(end_, &patience_);                                                                                                       \
+		while (!(condition))                                                                                                                 \
+			event_base_loop(base, EVLOOP_ONCE);                                                                                          \
+		event_free(end_);                                                                                                                    \
+	} while (0)
+
+static struct pipe *hand_over(enum role role)
+{
+	int	       ends[2];
+	uint8_t	       payload[3];
+	struct builder b = builder_on(payload, sizeof payload);
+
+	assert_int_equal(pipe_pair(ends), ERR_OK);
+	build_u8(&b, (uint8_t)role);
+	build_u16(&b, 0);
+	assert_int_equal(pipe_send(control, CONTROL_PIPE, builder_bytes(&b), ends[1]), ERR_OK);
+	pipe_flush(control);
+	return pipe_new(base, ends[0], on_message, on_closed, NULL);
+}
+
+static void say(struct pipe *p, uint8_t type, const struct builder *b)
+{
+	assert_int_equal(b->err, ERR_OK);
+	assert_int_equal(pipe_send(p, type, builder_bytes(b), -1), ERR_OK);
+	pipe_flush(p);
+}
+
+/* ---- the application ---- */
+
+static int dial_unix(void)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	struct timeval	   wait = {.tv_sec = PATIENCE_S};
+	int		   fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(at.sun_path, sizeof at.sun_path, "%s/us/data/api.sock", room);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+	return fd;
+}
+
+static int dial_tcp(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+	struct timeval	   wait = {.tv_sec = PATIENCE_S};
+	int		   fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+	return fd;
+}
+
+static void request(int fd, const char *line, const char *headers, const char *body)
+{
+	char text[8192];
+	int n = snprintf(text, sizeof text, "%s HTTP/1.1\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n%s", line, strlen(body), headers, body);
+
+	assert_int_equal(send(fd, text, (size_t)n, 0), n);
+}
+
+static const char *with_token(const char *more)
+{
+	static char text[512];
+
+	snprintf(text, sizeof text, "Host: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n%s", token, more);
+	return text;
+}
+
+/* The whole answer; closes the socket. */
+struct answered {
+	unsigned      status;
+	struct buffer raw;
+	json_t	     *json;
+};
+
+static void answer_read(int fd, struct answered *a)
+{
+	size_t at, length;
+
+	*a = (struct answered){.raw = {.most = HTTP_ANSWER_MOST}};
+	for (;;) {
+		assert_int_equal(buffer_room(&a->raw, 4096), ERR_OK);
+		ssize_t n = recv(fd, a->raw.at + a->raw.n, 4096, 0);
+		assert_true(n >= 0);
+		if (n == 0)
+			break;
+		a->raw.n += (size_t)n;
+	}
+	close(fd);
+	assert_int_equal(http_head_read(buffer_bytes(&a->raw), &a->status, &at, &length), ERR_OK);
+	assert_int_equal(a->raw.n - at, length);
+	a->json = json_loadb((const char *)a->raw.at + at, length, 0, NULL);
+	assert_int_equal(buffer_add(&a->raw, bytes_of("", 1)), ERR_OK);
+}
+
+static void answered_done(struct answered *a)
+{
+	json_decref(a->json);
+	buffer_done(&a->raw);
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+	const char *v = json_string_value(json_object_get(object, key));
+
+	return v != NULL ? v : "";
+}
+
+/* The answer at once, without core or reader. */
+static void expect_code(int fd, unsigned status, const char *code)
+{
+	struct answered a;
+
+	answer_read(fd, &a);
+	assert_int_equal(a.status, status);
+	assert_string_equal(text(a.json, "code"), code);
+	answered_done(&a);
+}
+
+/* Posts the question and waits until the core has it. */
+static int ask(const char *line, const char *headers, struct ask *out)
+{
+	int fd = dial_unix();
+
+	nheard = 0;
+	request(fd, line, with_token(headers), BODY);
+	WAIT_UNTIL(nheard == 1);
+	assert_int_equal(heard[0].type, DESK_ASK);
+	assert_int_equal(ask_read(buffer_bytes(&heard[0].payload), out), ERR_OK);
+	return fd;
+}
+
+static struct exchange exchange_made(enum exchange_state state)
+{
+	struct exchange x = {
+		.ours = true, .partner = KW, .channel = "customs", .clause = 7, .state = state, .accepted_ms = 1795420811000ull, .mid = {1, 2, 3}};
+
+	x.question.epoch.b[0] = 1;
+	if (state == EXCHANGE_ANSWERED)
+		x.answered_ms = 1795420811027ull;
+	return x;
+}
+
+static void say_state(uint32_t ticket, bool final, const struct exchange *x)
+{
+	uint8_t	       memory[8192];
+	struct builder b = builder_on(memory, sizeof memory);
+
+	build_u32(&b, ticket);
+	build_u8(&b, final);
+	build_u8(&b, 0);
+	exchange_write(&b, x);
+	say(core, DESK_STATE, &b);
+}
+
+/* ---- the story ---- */
+
+static void an_answer_comes(void **state)
+{
+	(void)state;
+	struct ask	a;
+	struct answered got;
+	struct exchange accepted = exchange_made(EXCHANGE_ACCEPTED), x = exchange_made(EXCHANGE_ANSWERED);
+	int		fd = ask("POST /v1/queries", "Idempotency-Key: k-1\r\nPrefer: wait=20\r\n", &a);
+
+	assert_true(bytes_is(a.account, "app"));
+	assert_true(bytes_is(a.key, "k-1"));
+	assert_false(a.dry_run);
+	say_state(a.ticket, false, &accepted);
+	say_state(a.ticket, true, &x);
+	answer_read(fd, &got);
+	assert_int_equal(got.status, 200);
+	assert_string_equal(text(got.json, "state"), "answered");
+	assert_non_null(strstr((const char *)got.raw.at, "Mithaq-Id: q_"));
+	answered_done(&got);
+	/* The same ticket a second time finds nobody, and a payload that does not read harms nobody. */
+	say_state(a.ticket, true, &x);
+	const struct builder empty = {.n = 0};
+	say(core, DESK_STATE, &empty);
+	say(core, DESK_REFUSED, &empty);
+	say(core, DESK_FAILED, &empty);
+}
+
+static void without_patience_accepted_is_the_answer(void **state)
+{
+	(void)state;
+	struct ask	a;
+	struct answered got;
+	struct exchange accepted = exchange_made(EXCHANGE_ACCEPTED);
+	int		fd = ask("POST /v1/queries", "Prefer: wait=0\r\n", &a);
+
+	say_state(a.ticket, false, &accepted);
+	answer_read(fd, &got);
+	assert_int_equal(got.status, 202);
+	assert_string_equal(text(got.json, "state"), "accepted");
+	assert_non_null(strstr((const char *)got.raw.at, "Location: /v1/queries/q_"));
+	answered_done(&got);
+}
+
+static void refusals_and_dry_runs(void **state)
+{
+	(void)state;
+	struct decision d = {
+		.refusal = REFUSAL_PURPOSE, .clause = 7, .rule = "7/purposes", .pointer = "/purpose", .found = "marketing", .allowed = "a, b"};
+	struct ask	a;
+	struct answered got;
+
+	for (int dry = 0; dry <= 1; dry++) {
+		uint8_t	       memory[2048];
+		struct builder b = builder_on(memory, sizeof memory);
+		int	       fd = ask(dry ? "POST /v1/queries?dry_run=true" : "POST /v1/queries", "Accept-Language: ar\r\n", &a);
+
+		assert_int_equal(a.dry_run, dry);
+		build_u32(&b, a.ticket);
+		decision_write(&b, &d);
+		say(core, DESK_REFUSED, &b);
+		answer_read(fd, &got);
+		assert_int_equal(got.status, dry ? 200 : 403);
+		assert_string_equal(text(got.json, "code"), "purpose-not-permitted");
+		assert_string_equal(text(got.json, "would"), dry ? "refuse" : "");
+		answered_done(&got);
+	}
+}
+
+static void failures(void **state)
+{
+	(void)state;
+	static const struct {
+		uint8_t	    failure;
+		unsigned    status;
+		const char *code;
+	} cases[] = {
+		{FAILURE_BUSY, 503, "busy"},
+		{FAILURE_UNREACHABLE, 503, "partner-unreachable"},
+		{FAILURE_KEY_REUSED, 409, "key-reused"},
+		{FAILURE_LEDGER_STOPPED, 503, "ledger-stopped"},
+		{FAILURE_INTERNAL, 500, "internal"},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		uint8_t	       memory[256];
+		struct builder b = builder_on(memory, sizeof memory);
+		struct ask     a;
+		int	       fd = ask("POST /v1/queries", "", &a);
+
+		build_u32(&b, a.ticket);
+		build_u8(&b, cases[i].failure);
+		build_u64(&b, 1795420811000ull);
+		build_bytes16(&b, bytes_text("connection refused"));
+		say(core, DESK_FAILED, &b);
+		expect_code(fd, cases[i].status, cases[i].code);
+	}
+}
+
+static void refused_at_the_door(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line, *headers;
+		unsigned    status;
+		const char *code;
+	} cases[] = {
+		{"GET /v1/status", "", 401, "token-missing"},
+		{"GET /v1/status", "Authorization: Bearer mq_test_00000000000000000000000000000000\r\n", 401, "token-expired"},
+		{"GET /v1/nothing", "", 404, "not-found"},
+		{"DELETE /v1/queries", "", 405, "method-not-allowed"},
+		{"GET /v1/queries/", "", 404, "not-found"},
+		{"GET /v1/problems/nothing", "", 404, "not-found"},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		int fd = dial_unix();
+
+		request(fd, cases[i].line, cases[i].headers, "");
+		expect_code(fd, cases[i].status, cases[i].code);
+	}
+}
+
+static void refused_with_a_token(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *line, *body;
+		unsigned    status;
+		const char *code;
+	} cases[] = {
+		{"POST /v1/queries?dryrun=true", BODY, 400, "malformed"},
+		{"POST /v1/queries?dry_run=yes", BODY, 400, "malformed"},
+		{"POST /v1/queries", "{\"clause\": \"a/b\", \"clause\": \"a/b\"}", 400, "malformed"},
+		{"POST /v1/queries", "", 400, "malformed"},
+		{"GET /v1/queries/q_short", "", 404, "not-found"},
+		{"GET /v1/queries/q_00000000000000000000000000?wait=x", "", 400, "malformed"},
+		{"GET /v1/clauses?asks=you", "", 400, "malformed"},
+		{"GET /v1/clauses/customs/nothing/request.schema.json", "", 404, "not-found"},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		int fd = dial_unix();
+
+		request(fd, cases[i].line, with_token(""), cases[i].body);
+		expect_code(fd, cases[i].status, cases[i].code);
+	}
+}
+
+/* A name that somebody made to point at this machine. */
+static void foreign_host(void **state)
+{
+	(void)state;
+	int fd = dial_tcp();
+
+	request(fd, "GET /docs", "Host: evil.example\r\n", "");
+	expect_code(fd, 403, "host-unknown");
+	fd = dial_tcp();
+	request(fd, "GET /v1/problems/busy", "Host: 127.0.0.1\r\n", "");
+	expect_code(fd, 200, "busy");
+}
+
+static void shown_by_the_reader(void **state)
+{
+	(void)state;
+	uint8_t		memory[8192], mid[MID_SIZE];
+	struct builder	b = builder_on(memory, sizeof memory);
+	struct answered got;
+	char		line[128], id[29];
+
+	memset(mid, 7, sizeof mid);
+	mid[0] = 0;
+	exchange_id_write(mid, id);
+	snprintf(line, sizeof line, "GET /v1/queries/%s", id);
+	int fd = dial_unix();
+	nheard = 0;
+	request(fd, line, with_token(""), "");
+	WAIT_UNTIL(nheard == 1);
+	assert_int_equal(heard[0].type, READER_SHOW);
+	assert_memory_equal(heard[0].payload.at + 4, mid, MID_SIZE);
+	build_copy(&b, heard[0].payload.at, 4);
+	build_u8(&b, 0);
+	say(reader, READER_EXCHANGE, &b);
+	expect_code(fd, 404, "not-found");
+
+	snprintf(line, sizeof line, "GET /v1/queries/%s/evidence", id);
+	fd = dial_unix();
+	nheard = 0;
+	request(fd, line, with_token(""), "");
+	WAIT_UNTIL(nheard == 1);
+	b = builder_on(memory, sizeof memory);
+	build_copy(&b, heard[0].payload.at, 4);
+	build_u16(&b, ERR_OK);
+	build_text(&b, "a bundle");
+	say(reader, READER_BUNDLE, &b);
+	answer_read(fd, &got);
+	assert_int_equal(got.status, 200);
+	assert_non_null(strstr((const char *)got.raw.at, "a bundle"));
+	answered_done(&got);
+}
+
+/* A patient GET is parked while there is no answer, and woken by the core's word. */
+static void a_patient_get(void **state)
+{
+	(void)state;
+	uint8_t		memory[8192];
+	struct exchange accepted = exchange_made(EXCHANGE_ACCEPTED), x = exchange_made(EXCHANGE_ANSWERED);
+	struct builder	b = builder_on(memory, sizeof memory);
+	struct answered got;
+	char		line[128], id[29];
+
+	exchange_id_write(x.mid, id);
+	snprintf(line, sizeof line, "GET /v1/queries/%s?wait=30", id);
+	int fd = dial_unix();
+	nheard = 0;
+	request(fd, line, with_token(""), "");
+	WAIT_UNTIL(nheard == 1);
+	build_copy(&b, heard[0].payload.at, 4);
+	build_u8(&b, 1);
+	exchange_write(&b, &accepted);
+	nheard = 0;
+	say(reader, READER_EXCHANGE, &b);
+	say_state(0xffffffff, true, &x);
+	WAIT_UNTIL(nheard >= 1);
+	b = builder_on(memory, sizeof memory);
+	build_copy(&b, heard[0].payload.at, 4);
+	build_u8(&b, 1);
+	exchange_write(&b, &x);
+	say(reader, READER_EXCHANGE, &b);
+	answer_read(fd, &got);
+	assert_int_equal(got.status, 200);
+	assert_string_equal(text(got.json, "id"), id);
+	answered_done(&got);
+}
+
+static void status_has_two_halves(void **state)
+{
+	(void)state;
+	uint8_t		      memory[8192];
+	struct partner_state  p = {.name = KW, .cause = "connection refused"};
+	struct channel_status s = {.partner = KW, .channel = "customs", .own_size = 7};
+	struct answered	      got;
+	int		      fd = dial_unix();
+
+	nheard = 0;
+	request(fd, "GET /v1/status", with_token(""), "");
+	WAIT_UNTIL(nheard == 2);
+	struct builder b = builder_on(memory, sizeof memory);
+	build_copy(&b, heard[0].payload.at, 4);
+	build_u16(&b, 1);
+	partner_state_write(&b, &p);
+	say(core, DESK_PARTNERS_ARE, &b);
+	b = builder_on(memory, sizeof memory);
+	build_copy(&b, heard[0].payload.at, 4);
+	build_u16(&b, 1);
+	channel_status_write(&b, &s);
+	say(reader, READER_STATUS_IS, &b);
+	answer_read(fd, &got);
+	assert_int_equal(got.status, 200);
+	assert_string_equal(text(got.json, "party"), US);
+	assert_string_equal(text(json_array_get(json_object_get(got.json, "partners"), 0), "cause"), "connection refused");
+	assert_int_equal(json_array_size(json_object_get(got.json, "channels")), 1);
+	answered_done(&got);
+}
+
+/* The core goes: who waited is told to repeat; the next one finds the fresh core. */
+static void the_core_goes_and_comes(void **state)
+{
+	(void)state;
+	struct ask a;
+	int	   fd = ask("POST /v1/queries", "", &a);
+
+	pipe_free(core);
+	expect_code(fd, 503, "busy");
+	core = hand_over(ROLE_CORE);
+	an_answer_comes(state);
+}
+
+static void a_revoked_token(void **state)
+{
+	(void)state;
+	char good[64];
+	int  fd = dial_unix();
+
+	memcpy(good, token, sizeof good);
+	assert_int_equal(run("--home %s/us token new other", room), EXIT_DONE);
+	snprintf(token, sizeof token, "%.*s", (int)strcspn(said, "\n"), said);
+	request(fd, "GET /v1/clauses", with_token(""), "");
+	expect_code(fd, 200, "");
+	assert_int_equal(run("--home %s/us token revoke other", room), EXIT_DONE);
+	fd = dial_unix();
+	request(fd, "GET /v1/clauses", with_token(""), "");
+	expect_code(fd, 401, "token-expired");
+	memcpy(token, good, sizeof good);
+}
+
+/* Last: the ledger does not come back by itself. */
+static void the_ledger_stopped(void **state)
+{
+	(void)state;
+	struct ask a;
+	int	   fd = ask("POST /v1/queries", "", &a);
+
+	assert_int_equal(pipe_send(control, CONTROL_LEDGER_STOPPED, BYTES_NONE, -1), ERR_OK);
+	pipe_flush(control);
+	expect_code(fd, 503, "ledger-stopped");
+	fd = dial_unix();
+	request(fd, "POST /v1/queries", with_token(""), BODY);
+	expect_code(fd, 503, "ledger-stopped");
+}
+
+/* ---- before and after ---- */
+
+static unsigned free_port(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t	   n = sizeof at;
+	int		   fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, n), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
+	close(fd);
+	return ntohs(at.sin_port);
+}
+
+static bool home_built(void)
+{
+	sample_copy();
+	if (init_sample("kw", KW) || init_sample("us", US) || run("--home %s/us partner add %s/kw/%s.card", room, room, KW) ||
+	    run("agreement sign %s/a.yaml --root %s/kw/root/root-a.key", room, room) ||
+	    run("agreement sign %s/a.yaml.signed --root %s/us/root/root-a.key", room, room) ||
+	    run("--home %s/us agreement activate %s/a.yaml.signed", room, room) || run("--home %s/us token new app", room))
+		return false;
+	snprintf(token, sizeof token, "%.*s", (int)strcspn(said, "\n"), said);
+	return true;
+}
+
+static int start(void **state)
+{
+	char listen_at[64], yaml[256];
+	int  ends[2];
+
+	(void)state;
+	if (!room_make() || !home_built())
+		return -1;
+	port = free_port();
+	snprintf(listen_at, sizeof listen_at, "127.0.0.1:%u", port);
+	snprintf(yaml, sizeof yaml, "party: " US "\napi: {listen: \"%s\"}\npartners: {}\n", listen_at);
+	write_text("us/mithaq.yaml", yaml);
+	config_places(&config, in_room("us"));
+	base = event_base_new();
+	if (config_read(&config, NULL) != ERR_OK || base == NULL || pipe_pair(ends) != ERR_OK)
+		return -1;
+	desk = fork();
+	if (desk == 0) {
+		struct child_start child = {&config, ROLE_DESK, 0, ends[1], getppid(), desk_main};
+		_exit(process_child(&child));
+	}
+	close(ends[1]);
+	control = pipe_new(base, ends[0], on_control, on_closed, NULL);
+	core = hand_over(ROLE_CORE);
+	reader = hand_over(ROLE_READER);
+	WAIT_UNTIL(ready);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	int status = 0;
+
+	(void)state;
+	(void)pipe_send(control, CONTROL_STOP, BYTES_NONE, -1);
+	pipe_flush(control);
+	waitpid(desk, &status, 0);
+	pipe_free(core);
+	pipe_free(reader);
+	pipe_free(control);
+	for (unsigned i = 0; i < HEARD_MOST; i++)
+		buffer_done(&heard[i].payload);
+	event_base_free(base);
+	config_done(&config);
+	room_drop();
+	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_STOPPED ? 0 : -1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_answer_comes),
+		cmocka_unit_test(without_patience_accepted_is_the_answer),
+		cmocka_unit_test(refusals_and_dry_runs),
+		cmocka_unit_test(failures),
+		cmocka_unit_test(refused_at_the_door),
+		cmocka_unit_test(refused_with_a_token),
+		cmocka_unit_test(foreign_host),
+		cmocka_unit_test(shown_by_the_reader),
+		cmocka_unit_test(a_patient_get),
+		cmocka_unit_test(status_has_two_halves),
+		cmocka_unit_test(the_core_goes_and_comes),
+		cmocka_unit_test(a_revoked_token),
+		cmocka_unit_test(the_ledger_stopped),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}

@@ -1,0 +1,282 @@
+/* Problems and exchanges as applications see them, in both languages. */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+
+#include <stdlib.h>
+
+#include "gateway/desk.h"
+#include "proc/files.h"
+
+#define KW "customs.kw.example"
+#define US "cbp.us.example"
+
+static struct papers papers;
+
+static json_t *read_back(struct buffer *out)
+{
+	json_t *json = NULL;
+
+	assert_int_equal(json_read(buffer_bytes(out), &json, NULL), ERR_OK);
+	buffer_done(out);
+	return json;
+}
+
+static json_t *problem_of(const struct problem *p, enum lang lang)
+{
+	struct buffer	   out = {.most = 8192};
+	struct json_writer w = json_writer_on(&out);
+
+	problem_json(&w, p, lang);
+	assert_int_equal(w.err, ERR_OK);
+	return read_back(&out);
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+static struct decision decide(const char *purpose, const char *field, const struct agreement **a)
+{
+	struct request	r = {.purpose = bytes_text(purpose), .time_ms = 1795420811000ull};
+	struct decision d;
+
+	const struct clause *c = clause_asked(&papers, US, BYTES_NONE, bytes_text("customs/declaration-status"), 20780, a);
+	assert_non_null(c);
+	r.asks = c->asks;
+	r.clause = c->number;
+	assert_int_equal(fields_add(&r.fields, bytes_text("declaration"), bytes_text("2026-0048817")), ERR_OK);
+	if (field != NULL)
+		assert_int_equal(fields_add(&r.fields, bytes_text(field), bytes_text("x")), ERR_OK);
+	decide_request(*a, &r, &d);
+	return d;
+}
+
+static void a_purpose_refused(void **state)
+{
+	(void)state;
+	for (int lang = LANG_EN; lang <= LANG_AR; lang++) {
+		const struct agreement *a = NULL;
+		struct problem_room	room = {.detail = ""};
+		struct decision		d = decide("marketing", NULL, &a);
+		struct problem		p = problem_of_decision(&d, a, false, (enum lang)lang, &room);
+		json_t		       *json = problem_of(&p, (enum lang)lang);
+
+		assert_string_equal(text(json, "code"), "purpose-not-permitted");
+		assert_int_equal(json_integer_value(json_object_get(json, "status")), 403);
+		assert_string_equal(text(json, "title"), lang == LANG_AR ? "الغرض غير مسموح به" : "the purpose is not permitted");
+		assert_string_equal(text(json, "pointer"), "/purpose");
+		assert_true(json_array_size(json_object_get(json, "allowed")) >= 2);
+		assert_string_equal(text(json_object_get(json, "clause"), "rule"), "7/purposes");
+		assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "clause"), "number")), 7);
+		assert_non_null(strstr(text(json, "detail"), "marketing"));
+		assert_true(json_is_false(json_object_get(json, "left_the_house")));
+		json_decref(json);
+	}
+}
+
+static void a_permitted_question_is_no_problem(void **state)
+{
+	(void)state;
+	const struct agreement *a = NULL;
+	struct decision		d = decide("duty-assessment", NULL, &a);
+
+	assert_int_equal(d.refusal, REFUSAL_NONE);
+}
+
+/* The pointer follows the caller's way of writing names. */
+static void pointers_follow_the_caller(void **state)
+{
+	(void)state;
+	const struct agreement *a = NULL;
+	struct problem_room	room = {.detail = ""};
+	struct decision		d = decide("duty-assessment", "not-there", &a);
+
+	struct problem p = problem_of_decision(&d, a, false, LANG_EN, &room);
+	assert_string_equal(p.pointer, "/fields/not_there");
+	p = problem_of_decision(&d, a, true, LANG_EN, &room);
+	assert_string_equal(p.pointer, "/fields/not-there");
+	p = problem_of_decision(&d, NULL, true, LANG_EN, &room);
+	assert_null(p.detail);
+}
+
+static void every_refusal_has_a_row(void **state)
+{
+	(void)state;
+	for (unsigned r = 1; r < REFUSAL_COUNT; r++)
+		assert_int_equal(problem_status(refusal_code((enum refusal)r)), refusal_http((enum refusal)r));
+	assert_int_equal(problem_status("no such code"), 500);
+}
+
+static void hostile_words_stay_words(void **state)
+{
+	(void)state;
+	const struct problem p = {.code = "busy", .detail = "\"}, \"x\": {\"", .cause = "line\nbreak \xff", .maybe_left = true};
+	json_t		    *json = problem_of(&p, LANG_EN);
+
+	assert_string_equal(text(json, "detail"), "\"}, \"x\": {\"");
+	assert_string_equal(text(json, "cause"), "line\nbreak ?");
+	assert_true(json_is_null(json_object_get(json, "left_the_house")));
+	assert_null(json_object_get(json, "x"));
+	json_decref(json);
+}
+
+/* ---- exchanges ---- */
+
+static struct exchange exchange_made(void)
+{
+	struct exchange x = {.ours = true,
+			     .partner = KW,
+			     .channel = "customs",
+			     .clause = 7,
+			     .state = EXCHANGE_ANSWERED,
+			     .status = STATUS_OK,
+			     .accepted_ms = 1795420811000ull,
+			     .answered_ms = 1795420811027ull,
+			     .used = 3,
+			     .receipt_held = true,
+			     .purpose = bytes_text("duty-assessment")};
+
+	x.agreement = papers.agreement[0]->id;
+	x.question.epoch.b[0] = 1;
+	x.question.index = 4817;
+	assert_int_equal(fields_add(&x.got, bytes_text("status"), bytes_text("released")), ERR_OK);
+	assert_int_equal(fields_add(&x.got, bytes_text("released-on"), bytes_text("2026-11-20")), ERR_OK);
+	return x;
+}
+
+static json_t *exchange_of(const struct exchange *x, enum lang lang)
+{
+	struct buffer	   out = {.most = 16384};
+	struct json_writer w = json_writer_on(&out);
+
+	exchange_json(&w, US, &papers, x, lang);
+	assert_int_equal(w.err, ERR_OK);
+	return read_back(&out);
+}
+
+static void an_answer(void **state)
+{
+	(void)state;
+	struct exchange x = exchange_made();
+	json_t	       *json = exchange_of(&x, LANG_AR);
+
+	assert_string_equal(text(json, "result"), "hit");
+	assert_string_equal(text(json_object_get(json, "fields"), "released_on"), "2026-11-20");
+	assert_string_equal(text(json_object_get(json, "fields"), "status"), "released");
+	assert_string_equal(text(json_object_get(json, "texts"), "status"), "مُفرَج عنه");
+	assert_string_equal(text(json_object_get(json, "labels"), "status"), "الحالة");
+	assert_string_equal(text(json_object_get(json_object_get(json, "proof"), "question"), "origin"),
+			    US "/mithaq/" KW "/customs/01000000000000000000000000000000");
+	assert_string_equal(text(json, "to"), KW);
+	assert_non_null(text(json, "keep_until"));
+	json_decref(json);
+}
+
+/* Should a field outside the clause have come this far, it stops here. */
+static void nothing_outside_the_clause(void **state)
+{
+	(void)state;
+	struct exchange x = exchange_made();
+
+	assert_int_equal(fields_add(&x.got, bytes_text("importer"), bytes_text("Noura Al-Sample")), ERR_OK);
+	json_t *json = exchange_of(&x, LANG_EN);
+	assert_int_equal(json_object_size(json_object_get(json, "fields")), 2);
+	json_decref(json);
+	x.agreement.b[0] ^= 1; /* an agreement that is not here: no clause, so no field */
+	json = exchange_of(&x, LANG_EN);
+	assert_int_equal(json_object_size(json_object_get(json, "fields")), 0);
+	json_decref(json);
+}
+
+static void miss_and_refusal(void **state)
+{
+	(void)state;
+	struct exchange x = exchange_made();
+
+	x.status = STATUS_NO_HIT;
+	json_t *json = exchange_of(&x, LANG_EN);
+	assert_string_equal(text(json, "result"), "no-hit");
+	assert_true(json_is_null(json_object_get(json, "fields")));
+	json_decref(json);
+	x.state = EXCHANGE_REFUSED;
+	x.status = STATUS_REFUSED;
+	x.reason = bytes_text("inquiry-under-way");
+	x.rule = bytes_text("7/refuse-for");
+	json = exchange_of(&x, LANG_EN);
+	const json_t *refusal = json_object_get(json, "refusal");
+	assert_string_equal(text(refusal, "by"), KW);
+	assert_string_equal(text(refusal, "reason"), "inquiry-under-way");
+	assert_string_equal(text(refusal, "rule"), "7/refuse-for");
+	assert_non_null(text(refusal, "text"));
+	assert_null(json_object_get(json, "fields"));
+	json_decref(json);
+}
+
+/* ---- catalogue ---- */
+
+static void catalogue_and_schema(void **state)
+{
+	(void)state;
+	struct buffer	   out = {.most = 65536};
+	struct json_writer w = json_writer_on(&out);
+
+	clauses_json(&w, &papers, US, bytes_text("me"), 20780, LANG_EN);
+	json_t *json = read_back(&out);
+	assert_true(json_array_size(json_object_get(json, "data")) >= 1);
+	assert_string_equal(text(json_array_get(json_object_get(json, "data"), 0), "from"), US);
+	json_decref(json);
+
+	const struct agreement *a = NULL;
+	const struct clause    *c = clause_asked(&papers, US, bytes_text(KW), bytes_text("customs/declaration-status"), 20780, &a);
+	out = (struct buffer){.most = 65536};
+	w = json_writer_on(&out);
+	schema_json(&w, a, c, LANG_EN);
+	json = read_back(&out);
+	const json_t *fields = json_object_get(json_object_get(json, "properties"), "fields");
+	assert_true(json_is_false(json_object_get(fields, "additionalProperties")));
+	assert_non_null(json_object_get(json_object_get(fields, "properties"), "declaration"));
+	json_decref(json);
+	assert_null(clause_asked(&papers, US, bytes_text("other.example"), bytes_text("customs/declaration-status"), 20780, &a));
+	assert_null(clause_asked(&papers, US, BYTES_NONE, bytes_text("customs/no-such"), 20780, &a));
+}
+
+static int papers_make(void **state)
+{
+	(void)state;
+	struct buffer file = {.most = AGREEMENT_TEXT_MOST};
+	char	      path[1024];
+
+	snprintf(path, sizeof path, "%s/samples/customs-and-border.yaml", getenv("MITHAQ_SOURCE"));
+	if (file_read(path, &file) != ERR_OK || agreement_parse(buffer_bytes(&file), &papers.agreement[0], NULL) != ERR_OK)
+		return -1;
+	papers.nagreements = 1;
+	buffer_done(&file);
+	return 0;
+}
+
+static int papers_drop(void **state)
+{
+	(void)state;
+	papers_done(&papers);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_purpose_refused),	      cmocka_unit_test(a_permitted_question_is_no_problem),
+		cmocka_unit_test(pointers_follow_the_caller), cmocka_unit_test(every_refusal_has_a_row),
+		cmocka_unit_test(hostile_words_stay_words),   cmocka_unit_test(an_answer),
+		cmocka_unit_test(nothing_outside_the_clause), cmocka_unit_test(miss_and_refusal),
+		cmocka_unit_test(catalogue_and_schema),
+	};
+
+	json_start();
+	return cmocka_run_group_tests(tests, papers_make, papers_drop);
+}
