@@ -18,7 +18,8 @@
 #include "channel/exchange.h"
 #include "tree/commit.h"
 
-#define STORE_SCHEMA 1
+#define STORE_SCHEMA  1
+#define STORE_BUSY_MS 1000 /* how long an opener or reader waits for another's short lock */
 
 struct store;
 enum store_mode { STORE_WRITE, STORE_READ };
@@ -27,11 +28,22 @@ enum store_mode { STORE_WRITE, STORE_READ };
 enum err store_open(const char *path, enum store_mode mode, struct store **out, struct fault *fault) must_use;
 void	 store_close(struct store *s); /* rolls back what was not committed; accepts NULL */
 
+/*
+ * Functions that write begin the turn when nobody did. When one fails other than with
+ * ERR_DUPLICATE, ERR_NOT_FOUND or ERR_FORK, nothing of the turn will be stored: the
+ * store is broken and every later call that writes returns ERR_DISK without touching
+ * the file. With STORE_READ, begin .. commit holds one snapshot.
+ */
 enum err store_begin(struct store *s) must_use;	 /* no-op when begun already */
 enum err store_commit(struct store *s) must_use; /* no-op when nothing was begun */
 bool	 store_open_turn(const struct store *s);
 /* Moves pages from the WAL into the database when it pays; called when the core is idle, or by size. */
 enum err store_tidy(struct store *s, bool idle) must_use;
+
+/* From now on reading ends with ERR_BUSY after `ms`; 0 takes the limit away. */
+void store_limit(struct store *s, unsigned ms);
+/* What the store found wrong last: the place (at), and SQLite's own words (found). */
+const struct fault *store_fault(const struct store *s);
 
 /* ---- logs ---- */
 
@@ -70,12 +82,24 @@ struct log_row {
 };
 
 enum err store_log_add(struct store *s, const struct log_key *key, int64_t *id) must_use;
-/* Writes frontier, tally, receipt_frontier and last_time_ms; checkpoint and receipt have functions of their own. */
+/* Writes frontier, tally, receipt_frontier, last_time_ms and agreed; checkpoint and receipt have functions of their own. */
 enum err store_log_save(struct store *s, const struct log_row *row) must_use;
 /* All logs of a channel side in order of opening, oldest first; `partner`, `channel` NULL: all. The callback returns false to stop. */
 typedef bool store_log_fn(void *arg, const struct log_row *row);
 enum err     store_logs(struct store *s, const char *partner, const char *channel, store_log_fn *each, void *arg) must_use;
 enum err     store_log_find(struct store *s, const struct epoch *epoch, bool own, struct log_row *out) must_use; /* ERR_NOT_FOUND */
+
+/* The log's name in notes; `self` is the party at home here. */
+enum err store_log_origin(const char *self, const struct log_row *row, char out[ORIGIN_MOST]) must_use;
+
+/*
+ * One hash that is the same on both sides once both ledgers of a channel agree
+ * (spec/rules.md). `own` and `peer` are the newest log of each direction.
+ *
+ *   H("mithaq/ledgers/v1\n" || for the log of the party whose name sorts first, then for the other:
+ *     u16 length, origin || u64 receipted size || root[32] at that size, zero for size 0)
+ */
+enum err store_ledgers_hash(const char *self, const struct log_row *own, const struct log_row *peer, struct hash *out) must_use;
 
 /* ---- entries ---- */
 
@@ -86,7 +110,7 @@ struct entry_row {
 	struct salt  salt;	 /* full and purged */
 	struct bytes header;	 /* full and purged */
 	struct bytes body;	 /* full: inline parts as in wire/entry.h */
-	struct bytes withheld;	 /* own entries: per withheld part salt[32], u16 length, bytes */
+	struct bytes withheld;	 /* own entries: per part not inline salt[32], u16 length, bytes (an attached part: length 0) */
 };
 enum { FORM_FULL = 0, FORM_PURGED = 1, FORM_BARE = 2 };
 
@@ -94,16 +118,24 @@ enum err     store_entry_add(struct store *s, int64_t log, const struct entry_ro
 enum err     store_entry_get(struct store *s, int64_t log, uint64_t index, struct arena *a, struct entry_row *out) must_use;
 typedef bool store_entry_fn(void *arg, const struct entry_row *row);
 enum err     store_entries(struct store *s, int64_t log, uint64_t from, uint64_t to, store_entry_fn *each, void *arg) must_use;
-/* Leaf hashes of entries from <= index < to into `out`; ERR_NOT_FOUND when one is missing. */
+/* Leaf hashes of entries from <= index < to into `out`; ERR_NOT_FOUND when one is missing (`out` may then be partly written). */
 enum err store_leaves(struct store *s, int64_t log, uint64_t from, uint64_t to, struct hash *out) must_use;
 
-/* ---- checkpoints and receipts: every one is kept, so that the earliest time can be shown ---- */
+/*
+ * ---- checkpoints and receipts: every one is kept, so that the earliest time can be shown ----
+ * The first of a size stays; the same root again is no error, another root is ERR_FORK.
+ */
 
 enum err store_checkpoint_add(struct store *s, int64_t log, const struct checkpoint_head *c) must_use;
 enum err store_receipt_add(struct store *s, int64_t log, const struct receipt_head *r) must_use;
 /* The smallest of size > index; ERR_NOT_FOUND. */
 enum err store_checkpoint_covering(struct store *s, int64_t log, uint64_t index, struct checkpoint_head *out) must_use;
 enum err store_receipt_covering(struct store *s, int64_t log, uint64_t index, struct receipt_head *out) must_use;
+/* All of a log, ascending. */
+typedef bool store_checkpoint_fn(void *arg, const struct checkpoint_head *c);
+typedef bool store_receipt_fn(void *arg, const struct receipt_head *r);
+enum err     store_checkpoints(struct store *s, int64_t log, store_checkpoint_fn *each, void *arg) must_use;
+enum err     store_receipts(struct store *s, int64_t log, store_receipt_fn *each, void *arg) must_use;
 
 /* ---- exchanges: one row per mid and side, also the row that effects are deduplicated by ---- */
 
@@ -124,17 +156,19 @@ struct exchange_row {
 enum err store_exchange_add(struct store *s, const struct exchange_row *x) must_use;	/* ERR_DUPLICATE */
 enum err store_exchange_answer(struct store *s, const struct exchange_row *x) must_use; /* by (mid, ours): state, status, answer_*, times */
 enum err store_exchange_find(struct store *s, const uint8_t mid[MID_SIZE], bool ours, struct exchange_row *out) must_use;
-/* By the question's place: for a REPLY's `re` after a restart. */
+/* By the question's place, where its entry must be stored: for a REPLY's `re` after a restart. */
 enum err store_exchange_at(struct store *s, int64_t question_log, uint64_t index, struct exchange_row *out) must_use;
 /* Unanswered ones of one channel's logs, oldest first, for the start. */
 typedef bool store_exchange_fn(void *arg, const struct exchange_row *x);
 enum err     store_exchanges_open(struct store *s, const char *partner, const char *channel, bool ours, store_exchange_fn *each, void *arg) must_use;
+/* Every exchange there is, for verification. */
+enum err store_exchanges(struct store *s, store_exchange_fn *each, void *arg) must_use;
 /* Distinct mids of (agreement, clause, day) on our or their asking side: the recount at start. */
 enum err store_quota_used(struct store *s, const char *partner, const char *channel, bool ours, const struct hash *agreement, uint16_t clause,
 			  int32_t day, uint64_t *out) must_use;
 /* The whole exchange with its contents, read from both entries; views live in `a`. */
 enum err store_exchange_load(struct store *s, const struct exchange_row *x, struct arena *a, struct exchange *out) must_use;
-/* Counts for a channel's status. */
+/* Counts for a channel's status, questions of both sides; expired and failed ones are in `asked` alone. */
 struct exchange_counts {
 	uint64_t asked, answered, refused, unanswered;
 };
@@ -145,6 +179,7 @@ enum err store_exchange_counts(struct store *s, const char *partner, const char 
 enum err store_key_find(struct store *s, struct bytes account, struct bytes key, uint8_t mid[MID_SIZE], struct hash *body) must_use;
 enum err store_key_add(struct store *s, struct bytes account, struct bytes key, const uint8_t mid[MID_SIZE], const struct hash *body,
 		       uint64_t now_ms) must_use;
+/* At most 1,024 rows a call, oldest first. */
 enum err store_keys_expire(struct store *s, uint64_t before_ms) must_use;
 
 #endif

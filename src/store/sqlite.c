@@ -1,0 +1,406 @@
+/* sqlite.c: opening a ledger, its turns, and the statements every room uses. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/inside.h"
+#include "store/schema.h"
+
+#define PROGRESS_STEPS	1000 /* virtual machine steps between two looks at the clock */
+#define WRITE_CACHE_KIB 8192
+#define READ_CACHE_KIB	2048
+
+/* ---- errors ---- */
+
+enum err store_error(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_DONE:
+	case SQLITE_ROW:
+		return ERR_OK;
+	case SQLITE_CONSTRAINT:
+		return rc == SQLITE_CONSTRAINT_PRIMARYKEY || rc == SQLITE_CONSTRAINT_UNIQUE ? ERR_DUPLICATE : ERR_STORE;
+	case SQLITE_FULL:
+	case SQLITE_IOERR:
+		return ERR_DISK;
+	case SQLITE_NOMEM:
+		return ERR_MEMORY;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_INTERRUPT:
+		return ERR_BUSY;
+	case SQLITE_CANTOPEN:
+	case SQLITE_PERM:
+	case SQLITE_READONLY:
+		return ERR_FILE;
+	default:
+		return ERR_STORE;
+	}
+}
+
+enum err store_complain(struct store *s, enum err e, const char *where, int64_t log, uint64_t index)
+{
+	char at[sizeof s->fault.at];
+
+	if (log == 0)
+		snprintf(at, sizeof at, "%s", where);
+	else
+		snprintf(at, sizeof at, "%s of log %lld, %llu", where, (long long)log, (unsigned long long)index);
+	return fault_at(&s->fault, e, 0, at, sqlite3_errmsg(s->db), "", "");
+}
+
+const struct fault *store_fault(const struct store *s)
+{
+	return &s->fault;
+}
+
+/* ---- statements ---- */
+
+static const char *const statement_sql[] = {
+#define STATEMENT_SQL(name, sql) sql,
+	STATEMENT_TABLE(STATEMENT_SQL)
+#undef STATEMENT_SQL
+};
+
+struct query query_take(struct store *s, enum statement which)
+{
+	sqlite3_stmt **stmt = &s->statement[which];
+
+	if (*stmt == NULL) {
+		int rc = sqlite3_prepare_v3(s->db, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
+		if (rc != SQLITE_OK)
+			return (struct query){.s = s, .rc = rc};
+	}
+	if (sqlite3_stmt_busy(*stmt))
+		return (struct query){.s = s, .rc = SQLITE_MISUSE};
+	return (struct query){.s = s, .stmt = *stmt};
+}
+
+void query_done(struct query *q)
+{
+	if (q->stmt == NULL)
+		return;
+	sqlite3_reset(q->stmt);
+	sqlite3_clear_bindings(q->stmt);
+	q->stmt = NULL;
+}
+
+static bool query_ready(struct query *q)
+{
+	q->bound++;
+	return q->stmt != NULL && q->rc == SQLITE_OK;
+}
+
+void query_integer(struct query *q, int64_t v)
+{
+	if (query_ready(q))
+		q->rc = sqlite3_bind_int64(q->stmt, q->bound, v);
+}
+
+/* Sizes and indexes stay below 2^63; times of a partner's claim keep their bits either way. */
+void query_u64(struct query *q, uint64_t v)
+{
+	query_integer(q, (int64_t)v);
+}
+
+void query_text(struct query *q, const char *text)
+{
+	if (query_ready(q))
+		q->rc = text == NULL ? sqlite3_bind_null(q->stmt, q->bound) : sqlite3_bind_text(q->stmt, q->bound, text, -1, SQLITE_STATIC);
+}
+
+void query_bytes(struct query *q, struct bytes v)
+{
+	if (query_ready(q))
+		q->rc = v.n == 0 ? sqlite3_bind_null(q->stmt, q->bound) : sqlite3_bind_blob64(q->stmt, q->bound, v.at, v.n, SQLITE_STATIC);
+}
+
+enum err query_row(struct query *q)
+{
+	if (q->rc == SQLITE_MISUSE)
+		return store_complain(q->s, ERR_INTERNAL, "a statement in use", 0, 0);
+	if (q->rc == SQLITE_OK || q->rc == SQLITE_ROW)
+		q->rc = sqlite3_step(q->stmt);
+	if (q->rc == SQLITE_ROW)
+		return ERR_OK;
+	if (q->rc == SQLITE_DONE)
+		return ERR_NOT_FOUND;
+	return store_complain(q->s, store_error(q->rc), "reading", 0, 0);
+}
+
+/*
+ * SQLite itself rolls back on a full disk or a failed write, and what followed would
+ * then be committed alone. So such a failure ends the store, not only the statement.
+ */
+enum err query_run(struct query *q)
+{
+	enum err e = store_begin(q->s);
+	if (e != ERR_OK)
+		return e;
+	if (q->s->mode == STORE_READ)
+		return store_complain(q->s, ERR_INTERNAL, "writing with a read-only store", 0, 0);
+	if (q->rc == SQLITE_OK)
+		q->rc = sqlite3_step(q->stmt);
+	if (q->rc == SQLITE_DONE)
+		return ERR_OK;
+	e = store_error(q->rc);
+	if (e != ERR_DUPLICATE)
+		q->s->broken = true;
+	return store_complain(q->s, e, "writing", 0, 0);
+}
+
+uint64_t column_u64(const struct query *q, int i)
+{
+	return (uint64_t)sqlite3_column_int64(q->stmt, i);
+}
+
+struct bytes column_bytes(const struct query *q, int i)
+{
+	const void *at = sqlite3_column_blob(q->stmt, i);
+
+	return at == NULL ? BYTES_NONE : bytes_of(at, (size_t)sqlite3_column_bytes(q->stmt, i));
+}
+
+bool column_exact(const struct query *q, int i, void *out, size_t n)
+{
+	struct bytes v = column_bytes(q, i);
+
+	if (v.n != n)
+		return false;
+	memcpy(out, v.at, n);
+	return true;
+}
+
+bool column_name(const struct query *q, int i, char *out, size_t size)
+{
+	struct bytes v = column_bytes(q, i);
+
+	if (v.n == 0 || v.n >= size || memchr(v.at, 0, v.n) != NULL)
+		return false;
+	memcpy(out, v.at, v.n);
+	out[v.n] = '\0';
+	return true;
+}
+
+/* ---- a limit on time ---- */
+
+static uint64_t monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static int time_is_up(void *arg)
+{
+	const struct store *s = arg;
+
+	return s->deadline_ms != 0 && monotonic_ms() > s->deadline_ms;
+}
+
+void store_limit(struct store *s, unsigned ms)
+{
+	s->deadline_ms = ms == 0 ? 0 : monotonic_ms() + ms;
+	sqlite3_progress_handler(s->db, ms == 0 ? 0 : PROGRESS_STEPS, time_is_up, s);
+}
+
+/* ---- opening ---- */
+
+static enum err open_fault(struct fault *fault, enum err e, const char *path, const char *found, const char *help, const char *help_ar)
+{
+	return fault_at(fault, e, 0, path, found, help, help_ar);
+}
+
+static int number_row(void *arg, int n, char **values, char **names unused_arg)
+{
+	if (n == 1 && values[0] != NULL)
+		*(long long *)arg = strtoll(values[0], NULL, 10);
+	return 0;
+}
+
+static long long number_of(sqlite3 *db, const char *sql)
+{
+	long long n = -1;
+
+	return sqlite3_exec(db, sql, number_row, &n, NULL) == SQLITE_OK ? n : -1;
+}
+
+static int wal_row(void *arg, int n, char **values, char **names unused_arg)
+{
+	*(bool *)arg = n == 1 && values[0] != NULL && strcmp(values[0], "wal") == 0;
+	return 0;
+}
+
+/* SQLite answers with the mode it really has; anything but WAL breaks what we promise. */
+static bool wal_is_on(sqlite3 *db, const char *sql)
+{
+	bool wal = false;
+
+	return sqlite3_exec(db, sql, wal_row, &wal, NULL) == SQLITE_OK && wal;
+}
+
+static enum err pragmas(struct store *s, const char *const *sql, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (sqlite3_exec(s->db, sql[i], NULL, NULL, NULL) != SQLITE_OK)
+			return store_error(sqlite3_extended_errcode(s->db));
+	return ERR_OK;
+}
+
+#define TEXT_OF_(x) #x
+#define TEXT_OF(x)  TEXT_OF_(x)
+
+static const char *const pragmas_both[] = {"PRAGMA mmap_size = 0", "PRAGMA temp_store = MEMORY", "PRAGMA locking_mode = NORMAL",
+					   "PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF"};
+static const char *const pragmas_write[] = {"PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON", "PRAGMA wal_autocheckpoint = 0",
+					    ("PRAGMA cache_size = -" TEXT_OF(WRITE_CACHE_KIB))};
+static const char *const pragmas_read[] = {"PRAGMA query_only = ON", ("PRAGMA cache_size = -" TEXT_OF(READ_CACHE_KIB))};
+
+static enum err schema_create(struct store *s)
+{
+	char version[96];
+
+	snprintf(version, sizeof version, "PRAGMA application_id = %d; PRAGMA user_version = %d", STORE_APPLICATION, STORE_SCHEMA);
+	enum err e = pragmas(s, (const char *const[]){"BEGIN IMMEDIATE"}, 1);
+	if (e == ERR_OK)
+		e = pragmas(s, schema, COUNT_OF(schema));
+	if (e == ERR_OK)
+		e = pragmas(s, (const char *const[]){version, "COMMIT"}, 2);
+	return e;
+}
+
+static enum err schema_check(struct store *s, const char *path, struct fault *fault)
+{
+	char	  found[64];
+	long long application = number_of(s->db, "PRAGMA application_id"), version = number_of(s->db, "PRAGMA user_version");
+
+	if (application < 0 || version < 0)
+		return open_fault(fault, ERR_STORE, path, sqlite3_errmsg(s->db), "this file is not a ledger of mithaq", "هذا الملف ليس سجل ميثاق");
+	if (application == STORE_APPLICATION && version == STORE_SCHEMA)
+		return ERR_OK;
+	if (s->mode == STORE_WRITE && application == 0 && version == 0 && number_of(s->db, "SELECT count(*) FROM sqlite_schema") == 0)
+		return schema_create(s);
+	snprintf(found, sizeof found, "application %llx, schema %lld", (unsigned long long)application, version);
+	return open_fault(fault, ERR_VERSION, path, found,
+			  "this version of mithaq expects application " TEXT_OF(STORE_APPLICATION) ", schema " TEXT_OF(STORE_SCHEMA),
+			  "يتوقع هذا الإصدار من ميثاق التطبيق " TEXT_OF(STORE_APPLICATION) " والمخطط " TEXT_OF(STORE_SCHEMA));
+}
+
+static int wal_grew(void *arg, sqlite3 *db unused_arg, const char *name unused_arg, int pages)
+{
+	((struct store *)arg)->wal_pages = (uint64_t)pages;
+	return SQLITE_OK;
+}
+
+/* The -wal and -shm files stay when the last one closes, so that a reader who may not create files can open them. */
+static enum err set_up_files(struct store *s)
+{
+	int keep = 1;
+
+	sqlite3_extended_result_codes(s->db, 1);
+	sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
+	sqlite3_limit(s->db, SQLITE_LIMIT_ATTACHED, 0);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	return store_error(sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep));
+}
+
+static enum err set_up(struct store *s, const char *path, struct fault *fault)
+{
+	enum err e = set_up_files(s);
+
+	if (e == ERR_OK)
+		e = pragmas(s, pragmas_both, COUNT_OF(pragmas_both));
+	if (e == ERR_OK)
+		e = s->mode == STORE_WRITE ? pragmas(s, pragmas_write, COUNT_OF(pragmas_write)) : pragmas(s, pragmas_read, COUNT_OF(pragmas_read));
+	if (e != ERR_OK)
+		return open_fault(fault, e, path, sqlite3_errmsg(s->db), "", "");
+	if (!wal_is_on(s->db, s->mode == STORE_WRITE ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode"))
+		return open_fault(fault, ERR_STORE, path, sqlite3_errmsg(s->db), "the ledger needs SQLite's WAL mode on a local file system",
+				  "يحتاج السجل إلى نمط WAL على نظام ملفات محلي");
+	e = schema_check(s, path, fault);
+	if (e != ERR_OK)
+		return e == ERR_VERSION ? e : open_fault(fault, e, path, sqlite3_errmsg(s->db), "", "");
+	s->page_size = (uint64_t)number_of(s->db, "PRAGMA page_size");
+	if (s->mode == STORE_WRITE)
+		sqlite3_wal_hook(s->db, wal_grew, s);
+	return ERR_OK;
+}
+
+enum err store_open(const char *path, enum store_mode mode, struct store **out, struct fault *fault)
+{
+	int	      flags = mode == STORE_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+	struct store *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return open_fault(fault, ERR_MEMORY, path, "", "", "");
+	s->mode = mode;
+	int	 rc = sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	enum err e = rc == SQLITE_OK ? set_up(s, path, fault)
+				     : open_fault(fault, store_error(rc), path, sqlite3_errstr(rc), "does the folder exist, and may we write there?",
+						  "هل المجلد موجود، وهل يُسمح لنا بالكتابة فيه؟");
+	if (e != ERR_OK) {
+		store_close(s);
+		return e;
+	}
+	*out = s;
+	return ERR_OK;
+}
+
+/* A broken store must not be checkpointed either: its pages may never have reached the disk. */
+void store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < STATEMENT_COUNT; i++)
+		sqlite3_finalize(s->statement[i]);
+	if (s->broken)
+		sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_close(s->db);
+	free(s);
+}
+
+/* ---- turns ---- */
+
+static enum err run_plain(struct store *s, enum statement which)
+{
+	scoped_query q = query_take(s, which);
+
+	if (q.rc == SQLITE_OK)
+		q.rc = sqlite3_step(q.stmt);
+	return q.rc == SQLITE_DONE ? ERR_OK : store_complain(s, store_error(q.rc), "the turn", 0, 0);
+}
+
+enum err store_begin(struct store *s)
+{
+	if (s->broken)
+		return ERR_DISK;
+	if (s->begun)
+		return ERR_OK;
+	enum err e = run_plain(s, s->mode == STORE_WRITE ? STATEMENT_BEGIN_WRITE : STATEMENT_BEGIN_READ);
+	if (e == ERR_OK)
+		s->begun = true;
+	return e;
+}
+
+enum err store_commit(struct store *s)
+{
+	if (s->broken)
+		return ERR_DISK;
+	if (!s->begun)
+		return ERR_OK;
+	s->begun = false;
+	if (run_plain(s, STATEMENT_COMMIT) == ERR_OK)
+		return ERR_OK;
+	s->broken = s->mode == STORE_WRITE;
+	return ERR_DISK;
+}
+
+bool store_open_turn(const struct store *s)
+{
+	return s->begun;
+}

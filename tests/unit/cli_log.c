@@ -1,0 +1,195 @@
+/* `mithaq log`: a sound ledger is whole, and whatever byte is changed, verify names the place. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "cli/cli.h"
+#include "world_home.h"
+
+static int fresh(void **state)
+{
+	static struct world_home h;
+
+	memset(&h, 0, sizeof h);
+	home_make(&h, STORY_HIT);
+	*state = &h;
+	return 0;
+}
+
+static int gone(void **state)
+{
+	home_gone(*state);
+	return 0;
+}
+
+static const struct command log_command = {"log", cmd_log, "show | verify", "", ""};
+
+struct ran {
+	char  *out, *complain;
+	size_t out_n, complain_n;
+	int    code;
+};
+
+static struct ran run(const struct world_home *h, const char *word, bool json, enum lang lang)
+{
+	struct ran r = {0};
+	char	   name[] = "log", second[16];
+	char	  *argv[] = {name, second, NULL};
+	struct cli cli = {.home = h->folder, .json = json, .lang = lang, .commands = &log_command, .command = &log_command, .ncommands = 1};
+
+	snprintf(second, sizeof second, "%s", word);
+	cli.out = open_memstream(&r.out, &r.out_n);
+	cli.complain = open_memstream(&r.complain, &r.complain_n);
+	r.code = cmd_log(&cli, 2, argv);
+	fclose(cli.out);
+	fclose(cli.complain);
+	return r;
+}
+
+static void ran_done(struct ran *r)
+{
+	free(r->out);
+	free(r->complain);
+}
+
+static void sql(const struct world_home *h, const char *text)
+{
+	sqlite3 *db;
+	char	*why = NULL;
+
+	assert_int_equal(sqlite3_open(h->ledger, &db), SQLITE_OK);
+	if (sqlite3_exec(db, text, NULL, NULL, &why) != SQLITE_OK)
+		fail_msg("%s: %s", text, why);
+	sqlite3_close(db);
+}
+
+static void a_sound_ledger_is_whole(void **state)
+{
+	struct ran r = run(*state, "verify", false, LANG_EN);
+
+	if (r.code != EXIT_DONE)
+		fail_msg("%s", r.complain);
+	assert_non_null(strstr(r.out, "whole: logs 2, entries 8, checkpoints and receipts 4, exchanges 1"));
+	ran_done(&r);
+	r = run(*state, "verify", true, LANG_AR);
+	assert_int_equal(r.code, EXIT_DONE);
+	assert_non_null(strstr(r.out, "\"whole\": true"));
+	ran_done(&r);
+}
+
+static void show_lists_entries_and_never_content(void **state)
+{
+	struct ran r = run(*state, "show", false, LANG_EN);
+
+	assert_int_equal(r.code, EXIT_DONE);
+	assert_non_null(strstr(r.out, "GENESIS"));
+	assert_non_null(strstr(r.out, "QUERY"));
+	assert_non_null(strstr(r.out, NORTH_NAME "/mithaq/" SOUTH_NAME "/customs/"));
+	assert_null(strstr(r.out, DECLARATION_NO));
+	ran_done(&r);
+	r = run(*state, "show", true, LANG_EN);
+	assert_int_equal(r.code, EXIT_DONE);
+	assert_non_null(strstr(r.out, "\"kind\":\"REPLY\""));
+	ran_done(&r);
+}
+
+static void an_unknown_word_is_usage(void **state)
+{
+	struct ran r = run(*state, "destroy", false, LANG_EN);
+
+	assert_int_equal(r.code, EXIT_USAGE);
+	ran_done(&r);
+}
+
+/* A byte in the middle of a blob, turned over. */
+#define FLIP(column, at)                                                                                                                             \
+	column " = CAST(substr(" column ", 1, " at " - 1) || CASE hex(substr(" column ", " at ", 1)) WHEN '00' THEN x'01' ELSE x'00' END"            \
+	       " || substr(" column ", " at " + 1) AS BLOB)"
+#define QUESTION " WHERE log = 1 AND idx = 2"
+
+static const struct tamper {
+	const char *sql, *place, *what;
+} tampers[] = {
+	{"UPDATE entry SET " FLIP("commitment", "9") QUESTION, "entry 2", "commitment"},
+	{"UPDATE entry SET " FLIP("salt", "9") QUESTION, "entry 2", "commitment"},
+	{"UPDATE entry SET " FLIP("header", "60") QUESTION, "entry 2", "commitment"},
+	{"UPDATE entry SET " FLIP("body", "60") QUESTION, "entry 2, part 0", "part"},
+	{"UPDATE entry SET " FLIP("body", "5") QUESTION, "entry 2, part 0", "part"},
+	{"UPDATE entry SET body = NULL" QUESTION, "entry 2", "parts"},
+	{"UPDATE entry SET withheld = x'00'" QUESTION, "entry 2", "withheld"},
+	{"UPDATE entry SET form = 3" QUESTION, "entry 2", "form"},
+	{"DELETE FROM entry" QUESTION, "entry 2", "missing"},
+	{"UPDATE entry SET idx = 9" QUESTION, "entry 2", "missing"},
+	{"DELETE FROM entry WHERE log = 2 AND idx = 3", "log row 2", "frontier"},
+	{"UPDATE checkpoint SET " FLIP("root", "7") " WHERE log = 1", "checkpoint 4", "root"},
+	{"UPDATE checkpoint SET " FLIP("sig", "7") " WHERE log = 1", "checkpoint 4", "signature"},
+	{"UPDATE checkpoint SET size = 9 WHERE log = 2", "checkpoint 9", "not here"},
+	{"UPDATE receipt SET " FLIP("root", "7") " WHERE log = 2", "receipt 4", "root"},
+	{"UPDATE receipt SET " FLIP("sig", "7") " WHERE log = 2", "receipt 4", "signature"},
+	{"UPDATE receipt SET time_s = time_s + 1 WHERE log = 1", "receipt 4", "signature"},
+	{"UPDATE receipt SET size = 9 WHERE log = 2", "receipt 9", "not here"},
+	{"UPDATE checkpoint SET sig = x'00' WHERE log = 1", "checkpoint", "cannot be read"},
+	{"UPDATE log SET " FLIP("frontier", "20") " WHERE id = 1", "log row 1", "frontier"},
+	{"UPDATE log SET " FLIP("frontier", "8") " WHERE id = 1", "frontier of log 1", "cannot be read"},
+	{"UPDATE log SET " FLIP("tally", "30") " WHERE id = 1", "log row 1", "counts"},
+	{"UPDATE log SET " FLIP("receipt_frontier", "20") " WHERE id = 2", "log row 2", "last receipt"},
+	{"UPDATE log SET " FLIP("epoch", "3") " WHERE id = 1", "checkpoint 4", "signature"},
+	{"UPDATE log SET channel = 'police' WHERE id = 1", "/police/", "signature"},
+	{"UPDATE log SET partner = 'nobody.example' WHERE id = 1", "nobody.example", "no card"},
+	{"UPDATE log SET own = 0 WHERE id = 1", "checkpoint 4", "signature"},
+	{"UPDATE exchange SET " FLIP("mid", "9"), "q_", "question"},
+	{"UPDATE exchange SET " FLIP("agreement", "9"), "q_", "question"},
+	{"UPDATE exchange SET clause = 8", "q_", "question"},
+	{"UPDATE exchange SET question_index = 1", "q_", "question"},
+	{"UPDATE exchange SET answer_index = 1", "q_", "answer"},
+	{"UPDATE exchange SET status = 1", "q_", "answer"},
+};
+
+static void every_change_is_named(void **state)
+{
+	for (size_t i = 0; i < COUNT_OF(tampers); i++) {
+		gone(state);
+		fresh(state);
+		sql(*state, tampers[i].sql);
+		struct ran r = run(*state, "verify", false, LANG_EN);
+		if (r.code != EXIT_EVIDENCE_BROKEN || strstr(r.complain, tampers[i].place) == NULL || strstr(r.complain, tampers[i].what) == NULL)
+			fail_msg("%s\n-> exit %d\n%s", tampers[i].sql, r.code, r.complain);
+		ran_done(&r);
+	}
+}
+
+static void a_chain_of_epochs_is_followed(void **state)
+{
+	struct world_home *h = *state;
+
+	home_gone(h);
+	memset(h, 0, sizeof *h);
+	home_make(h, STORY_CHAIN);
+	struct ran r = run(h, "verify", false, LANG_EN);
+	if (r.code != EXIT_DONE)
+		fail_msg("%s", r.complain);
+	ran_done(&r);
+	/* The last entry of the first epoch goes: its row remembers less, but the next GENESIS does not. */
+	sql(h, "DELETE FROM entry WHERE log = 1 AND idx = (SELECT max(idx) FROM entry WHERE log = 1)");
+	r = run(h, "verify", false, LANG_EN);
+	assert_int_equal(r.code, EXIT_EVIDENCE_BROKEN);
+	assert_non_null(strstr(r.complain, "GENESIS does not name"));
+	ran_done(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_sound_ledger_is_whole, fresh, gone),
+		cmocka_unit_test_setup_teardown(show_lists_entries_and_never_content, fresh, gone),
+		cmocka_unit_test_setup_teardown(an_unknown_word_is_usage, fresh, gone),
+		cmocka_unit_test_setup_teardown(every_change_is_named, fresh, gone),
+		cmocka_unit_test_setup_teardown(a_chain_of_epochs_is_followed, fresh, gone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
