@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static int replay_file(const char *path)
 {
 	static uint8_t data[4u << 20];
-	FILE          *f = fopen(path, "rb");
+	FILE	      *f = fopen(path, "rb");
 
 	if (f == NULL)
 		return 0;
@@ -29,7 +29,7 @@ static int replay_file(const char *path)
 
 int main(int argc, char **argv)
 {
-	int            files = 0;
+	int	       files = 0;
 	struct dirent *entry;
 
 	if (argc != 2)
