@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-#include "channel/channel.h"
+#include "channel/state.h"
 
 enum { NORTH = 0, SOUTH = 1 };
 
@@ -23,6 +23,18 @@ struct disk_entry {
 	struct stored_entry at;
 	uint8_t		   *memory;
 	struct header	    header;
+	struct hash	    leaf;
+};
+
+/* Where the entries of one epoch stand, so that finding one is not a search. */
+struct disk_log {
+	struct epoch	epoch;
+	bool		own;
+	size_t	       *place; /* of entry i in disk.entry */
+	struct hash    *root;  /* of the first i + 1 entries */
+	uint64_t	n, durable, room;
+	uint64_t	checked; /* own: every answer below this was seen to have its question on disk */
+	struct frontier frontier;
 };
 
 struct disk_head {
@@ -56,6 +68,9 @@ struct disk {
 	struct disk_head     *head;
 	struct disk_exchange *exchange;
 	struct disk_answer   *answer;
+	struct disk_log	     *log;
+	size_t		      nlogs, room_logs;
+	size_t		      heads_checked; /* their signatures verify */
 	size_t		      nentries, entries_durable, room_entries;
 	size_t		      nheads, heads_durable, room_heads;
 	size_t		      nexchanges, exchanges_durable, room_exchanges;
@@ -73,12 +88,20 @@ struct work {
 	struct fields	     fields; /* of FOUND */
 };
 
+/* A report that waits until what it tells is on disk. */
+struct held_report {
+	struct exchange exchange; /* scalars only */
+	char		rule[96], reason[64], got[96];
+	bool		final;
+};
+#define HELD_MOST 64
+
 struct pair;
 
 struct side {
 	struct pair	    *pair;
 	int		     number;
-	const char	    *name;
+	const char	    *name, *shown; /* "north.example", "north" */
 	struct sign_key	     root[2], log_key, receipt_key;
 	struct channel	    *channel;
 	struct disk	     disk;
@@ -86,18 +109,33 @@ struct side {
 	unsigned	     nkeeper;
 	struct work	     work[256]; /* what the keeper and the workers will say */
 	unsigned	     nwork;
-	struct buffer	     inbox; /* frames under way to this side */
-	size_t		     read;  /* of them read */
-	bool		     up;    /* the wire is whole and HELLOs are exchanged */
-	bool		     dirty; /* something was stored since the last commit */
+	struct buffer	     inbox;   /* frames under way to this side */
+	size_t		     read;    /* of them read */
+	bool		     up;      /* the wire is whole and HELLOs are exchanged */
+	bool		     dirty;   /* something was stored since the last commit */
+	int64_t		     skew_ms; /* this side's clock against the pair's */
 	bool		     holds_agreement;
 	uint8_t		     hello_bytes[16384]; /* what this side sent as HELLO */
 	struct hello	     theirs;
 	unsigned	     lookups, reports, finals, refusals, permits, failures, alarms, closes;
 	struct exchange	     last; /* the last report: scalars only */
-	char		     last_rule[96], last_reason[64];
+	char		     last_rule[96], last_reason[64], last_got[96];
+	struct held_report   held[HELD_MOST];
+	unsigned	     nheld;
 	enum refusal	     last_refusal;
 	enum channel_failure last_failure;
+};
+
+/* Ways in which the harness can be made to misbehave, so that a run must fail. */
+enum pair_break {
+	BREAK_NOTHING,
+	BREAK_LOSE,	   /* a crash loses an entry that was reported durable */
+	BREAK_EARLY,	   /* the disk says durable before it is */
+	BREAK_EPOCH_AGAIN, /* the keeper takes its last epoch again */
+	BREAK_TWICE,	   /* the wire delivers a frame twice */
+	BREAK_DROP,	   /* the wire loses a frame and goes on */
+	BREAK_FORGET,	   /* a crash loses which questions were answered */
+	BREAK_SPOIL,	   /* the wire flips a bit now and then: runs end in alarms, but nothing false is ever kept */
 };
 
 struct pair {
@@ -110,6 +148,9 @@ struct pair {
 	FILE		   *trace;	   /* NULL: none */
 	bool		    silent_worker; /* lookups are not answered */
 	enum lookup_outcome outcome;
+	const char	   *reason; /* of FOUND_REFUSED */
+	const char	   *found;  /* the status that workers give; NULL: "released" */
+	enum pair_break	    broken;
 	char		    fault[PAIR_FAULT_MOST];
 };
 
@@ -131,6 +172,26 @@ bool side_read(struct side *s);	  /* one frame from the wire; false: none waits 
 void side_tick(struct side *s);
 /* Asks under clause 7; value NULL: no declaration. */
 void side_ask(struct side *s, const char *purpose, const char *declaration, const char *extra_field);
+
+/* What else a question can say; NULL and 0 leave it out, clause 0 is 7. */
+struct pair_ask {
+	uint16_t    clause;
+	const char *purpose, *reference, *declaration, *extra_field;
+	bool	    dry_run;
+};
+void side_ask_with(struct side *s, const struct pair_ask *ask);
+
+/* ---- for a story in which one side does not keep the rules ---- */
+void side_step(struct side *s, struct channel_event *event); /* one event, and its duties performed */
+void side_append(struct side *s, const struct draft *d);     /* an entry that the writer signs but nobody decided on */
+void side_deliver(struct side *to, struct bytes frame);	     /* as if the wire had brought it */
+void side_hear(struct side *s, const struct hello *theirs);  /* a session begins with this HELLO */
+void side_origin(const struct side *author, const struct epoch *epoch, char out[ORIGIN_MOST]);
+
+/* A log on disk by its epoch, or NULL. */
+const struct disk_log *disk_log_find(const struct disk *d, bool own, const struct epoch *epoch);
+/* How many exchanges of this kind are on disk without their end. */
+unsigned side_unanswered(const struct side *s, bool ours);
 
 /* Runs both sides until nothing waits, as whole machines do. */
 void pair_settle(struct pair *p);

@@ -4,11 +4,19 @@
 
 #include "channel/state.h"
 
-#define STEP_MEMORY_MOST (128u << 20)
+/* The largest step covers a whole window: each pending entry is copied twice at most, and leads to one reply. */
+#define STEP_MEMORY_MOST (2 * PENDING_MOST + CHANNEL_WINDOW * (32u << 10))
 
 int32_t day_of(uint64_t ms)
 {
 	return (int32_t)(ms / 86400000);
+}
+
+bool time_near(const struct channel *ch, uint64_t time_ms)
+{
+	uint64_t apart = time_ms > ch->now_ms ? time_ms - ch->now_ms : ch->now_ms - time_ms;
+
+	return apart <= CHANNEL_SKEW_MS;
 }
 
 int agreement_index(const struct channel *ch, const struct hash *id)
@@ -44,7 +52,8 @@ struct channel *channel_new(const struct channel_setup *setup)
 	ch->undelivered = calloc(CHANNEL_LIVE_MOST, sizeof *ch->undelivered);
 	if (!name_copy(ch->self, sizeof ch->self, setup->self) || !name_copy(ch->peer_name, sizeof ch->peer_name, setup->peer) ||
 	    !name_copy(ch->name, sizeof ch->name, setup->name) || ch->undelivered == NULL || live_init(&ch->asked, seed) ||
-	    live_init(&ch->asked_of_us, seed) || table_init(&ch->turn, 2 * CHANNEL_LIVE_MOST, seed)) {
+	    live_init(&ch->asked_of_us, seed) || table_init(&ch->turn, 2 * CHANNEL_LIVE_MOST, seed) ||
+	    table_init(&ch->pending_mid, PENDING_MIDS_MOST, seed)) {
 		channel_free(ch);
 		return NULL;
 	}
@@ -58,10 +67,11 @@ void channel_free(struct channel *ch)
 	for (unsigned i = 0; i < ch->nown; i++)
 		free(ch->own[i]);
 	for (unsigned i = 0; i < ch->npeer; i++)
-		peer_log_free(ch->peer[i]);
+		peer_log_free(ch, ch->peer[i]);
 	live_done(&ch->asked);
 	live_done(&ch->asked_of_us);
 	table_done(&ch->turn);
+	table_done(&ch->pending_mid);
 	arena_done(&ch->arena);
 	spring_done(&ch->spring);
 	free(ch->undelivered);
@@ -136,7 +146,7 @@ static enum err peer_recall(struct channel *ch, const struct recalled_log *from)
 	if (l == NULL)
 		return ERR_MEMORY;
 	if (ch->npeer == CHANNEL_LOGS_MOST) {
-		peer_log_free(ch->peer[0]);
+		peer_log_free(ch, ch->peer[0]);
 		memmove(&ch->peer[0], &ch->peer[1], --ch->npeer * sizeof ch->peer[0]);
 	}
 	if (ch->npeer > 0)
@@ -165,8 +175,11 @@ static enum err peer_recall(struct channel *ch, const struct recalled_log *from)
 	return origin_of(ch, false, &from->epoch, l->origin);
 }
 
+/* A ledger with a receipt over more entries than it has was cut short: ERR_DISK. */
 enum err channel_recall(struct channel *ch, bool own, const struct recalled_log *log)
 {
+	if (log->receipted > log->frontier.size)
+		return ERR_DISK;
 	return own ? own_recall(ch, log) : peer_recall(ch, log);
 }
 
@@ -176,6 +189,13 @@ void channel_recall_quota(struct channel *ch, bool ours, const struct hash *agre
 
 	if (with >= 0)
 		quota_recall(ch, ours, with, clause, day, used);
+}
+
+uint64_t channel_quota_used(const struct channel *ch, bool ours, const struct hash *agreement, uint16_t clause, int32_t day)
+{
+	int with = agreement_index(ch, agreement);
+
+	return with < 0 ? 0 : quota_used(ch, ours, with, clause, day);
 }
 
 enum err channel_recall_question(struct channel *ch, const struct exchange *x, const struct hash *leaf)

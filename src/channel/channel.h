@@ -41,7 +41,9 @@
 #define CHANNEL_UNRECEIPTED_MS	  60000 /* and for how long, while connected */
 #define CHANNEL_LIVE_MOST	  8192	/* unanswered questions per direction */
 #define CHANNEL_AGREEMENTS_MOST	  32
-#define CHANNEL_LOGS_MOST	  64 /* epochs of one direction in memory */
+#define CHANNEL_EPOCHS_BURST	  64	 /* epochs a partner may open at once ... */
+#define CHANNEL_EPOCH_MS	  600000 /* ... and one more in this time */
+#define CHANNEL_LOGS_MOST	  64	 /* epochs of one direction in memory */
 #define CHANNEL_SKEW_MS		  300000
 #define CHANNEL_ANSWER_LIFE_MS	  LIFE_MOST_MS
 #define CHANNEL_QUESTION_SLACK_MS 60000 /* a question lives for the clause's answer time and this */
@@ -79,11 +81,13 @@ struct recalled_log {
 	const struct hash	    *leaves;	/* peer logs: leaves receipted <= i < size */
 	const struct recalled_agree *agree;	/* the AGREE entries of this epoch */
 	unsigned		     nagree;
-	uint64_t		     last_time_ms; /* of its questions */
+	uint64_t		     last_time_ms; /* own logs: of its entries; peer logs: of its questions */
 };
 
 enum err channel_recall(struct channel *ch, bool own, const struct recalled_log *log) must_use;
 void	 channel_recall_quota(struct channel *ch, bool ours, const struct hash *agreement, uint16_t clause, int32_t day, uint64_t used);
+/* What was asked on a UTC day under a clause; 0 for what this channel does not know. */
+uint64_t channel_quota_used(const struct channel *ch, bool ours, const struct hash *agreement, uint16_t clause, int32_t day);
 /* An own question without an answer, so that its REPLY finds it. */
 enum err channel_recall_question(struct channel *ch, const struct exchange *x, const struct hash *leaf) must_use;
 
@@ -122,7 +126,7 @@ struct channel_event {
 	enum event_type type;
 	uint64_t	now_ms; /* the performer's clock, UTC */
 	union {
-		struct epoch opened;
+		struct epoch	    opened;
 		const struct hello *hello; /* theirs */
 		struct {
 			uint16_t	    log;
@@ -194,6 +198,12 @@ struct stored_entry {
 	struct bytes header, body, withheld;
 };
 
+/* With the checkpoint in the ledger this proves that the author signed two histories. */
+struct contradiction {
+	const char	       *origin;
+	struct checkpoint_frame checkpoint;
+};
+
 struct duty {
 	enum duty_type type;
 	bool	       after; /* perform only once all that was stored before is durable */
@@ -239,10 +249,11 @@ struct duty {
 			const struct fields    *fields;
 		} lookup;
 		struct {
-			uint16_t    code; /* enum alarm_code or enum close_code */
-			bool	    frozen;
-			const char *text; /* English, for the journal and the partner */
-		} end;			  /* ALARM, CLOSE */
+			uint16_t		    code; /* enum alarm_code or enum close_code */
+			bool			    frozen;
+			const char		   *text;    /* English, for the journal and the partner */
+			const struct contradiction *against; /* ALARM: what the partner signed against the entries held, or NULL */
+		} end;					     /* ALARM, CLOSE */
 	};
 };
 

@@ -4,8 +4,6 @@
 
 #include "channel/state.h"
 
-#define STEP_MEMORY_MOST (64u << 20)
-
 void *step_take(struct channel *ch, size_t n)
 {
 	void *at = arena_take(&ch->arena, n);

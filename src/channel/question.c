@@ -9,7 +9,7 @@ static bool own_agree_before(const struct channel *ch, int with, const uint8_t e
 {
 	const struct own_log *log = writer_find(ch, (const struct epoch *)(const void *)epoch);
 
-	return log != NULL && log->agree[with].known && log->agree[with].index < size;
+	return log != NULL && log->agree[with].known && log->agree[with].index < size && size <= log->durable.size;
 }
 
 bool channel_in_force(const struct channel *ch, const struct agreement *a)
@@ -112,7 +112,8 @@ static void purpose_keep(struct live *l, struct bytes purpose)
 {
 	size_t n = purpose.n < NAME_MOST ? purpose.n : NAME_MOST;
 
-	memcpy(l->purpose, purpose.at, n);
+	if (n > 0)
+		memcpy(l->purpose, purpose.at, n);
 	l->purpose[n] = '\0';
 }
 
@@ -385,17 +386,18 @@ static void lookup(struct channel *ch, const struct live *l, const struct fields
 	d->lookup.fields = kept;
 }
 
+/* An agreement may have clauses on several channels: each is asked on its own alone, with its own keys and counters. */
+static bool clause_here(const struct channel *ch, int with, uint16_t clause)
+{
+	const struct clause *c = with < 0 ? NULL : agreement_clause(ch->agreement[with], clause);
+
+	return c != NULL && strcmp(c->channel, ch->name) == 0;
+}
+
 /* The asker's AGREE must stand before the question in its epoch, and its `seen` must cover ours (spec/rules.md). */
 static bool agreed_by_both(const struct channel *ch, const struct peer_log *log, const struct header *h, int with)
 {
 	return log != NULL && log->agree[with].known && log->agree[with].index < h->index && own_agree_before(ch, with, h->seen_epoch, h->seen_size);
-}
-
-static bool clock_fits(const struct channel *ch, uint64_t time_ms)
-{
-	uint64_t apart = time_ms > ch->now_ms ? time_ms - ch->now_ms : ch->now_ms - time_ms;
-
-	return apart <= CHANNEL_SKEW_MS && time_ms >= ch->their_last_time_ms;
 }
 
 /* Decides on a covered, unexpired question: refuses with its clause and rule, or asks the worker. */
@@ -432,7 +434,9 @@ static void judge(struct channel *ch, struct live *l, const struct peer_log *log
 	 };
 	purpose_keep(l, r.purpose);
 	decide_request(a, &r, &d);
-	if (d.refusal != REFUSAL_NONE)
+	if (!clause_here(ch, l->with, l->clause))
+		reply_refusal(ch, l, REFUSAL_CLAUSE, "clauses");
+	else if (d.refusal != REFUSAL_NONE)
 		reply_refusal(ch, l, d.refusal, text_of(ch, "%s", d.rule));
 	else
 		lookup(ch, l, asked);
@@ -453,23 +457,46 @@ static struct live *live_of_question(struct channel *ch, const struct entry *e, 
 	return l;
 }
 
+/*
+ * A REPLY stands under the question's agreement, known here or not, and a TALLY counts
+ * so many agreements only. What a partner makes up leaves room for those that are real.
+ */
+static bool reply_countable(struct channel *ch, const struct hash *agreement)
+{
+	struct tally *t = &writer_log(ch)->tally;
+
+	if (agreement_index(ch, agreement) >= 0 || tally_find(t, agreement) != NULL || t->n < TALLY_ROWS_MOST - CHANNEL_AGREEMENTS_MOST)
+		return true;
+	duty_close(ch, CLOSE_PROTOCOL, "questions under more unknown agreements than are answered");
+	return false;
+}
+
+/* Who takes answers and gives no receipts is told no more: each was to prove that it arrived. */
+static bool answers_unreceipted(const struct channel *ch)
+{
+	return writer_unreceipted(ch) >= CHANNEL_UNRECEIPTED_MOST + CHANNEL_LIVE_MOST;
+}
+
 void question_act(struct channel *ch, const struct peer_log *log, const struct entry *e, uint64_t index, const struct hash *leaf, bool known)
 {
 	struct place at = {log->epoch, index};
-	bool	     on_time = clock_fits(ch, e->header.time_ms);
+	bool	     near = time_near(ch, e->header.time_ms);
+	bool	     on_time = near && e->header.time_ms >= ch->their_last_time_ms;
 
 	if (known || live_by_mid(&ch->asked_of_us, e->header.mid) != NULL || table_put(&ch->turn, e->header.mid, 1) == ERR_DUPLICATE)
 		return; /* R4: once per mid, across epochs */
-	struct live *l = live_of_question(ch, e, &at, leaf);
+	if (!reply_countable(ch, &e->header.agreement))
+		return;
+	struct live *l = answers_unreceipted(ch) ? NULL : live_of_question(ch, e, &at, leaf);
 	if (l == NULL) {
 		struct answer a = {.status = STATUS_ERROR, .reason = bytes_text("busy")};
 
 		reply_append(ch, &at, leaf, &e->header.agreement, e->header.clause, &a, NULL);
 		return;
 	}
-	if (e->header.time_ms > ch->their_last_time_ms)
+	if (near && e->header.time_ms > ch->their_last_time_ms)
 		ch->their_last_time_ms = e->header.time_ms;
-	l->used_quota = l->with < 0 ? 1 : quota_count(ch, false, l->with, l->clause, day_of(e->header.time_ms)) + 1;
+	l->used_quota = !near || !clause_here(ch, l->with, l->clause) ? 1 : quota_count(ch, false, l->with, l->clause, day_of(e->header.time_ms)) + 1;
 	struct exchange *x = exchange_make(ch, l, false);
 	if (x == NULL)
 		return;
@@ -503,7 +530,7 @@ void question_unsupported(struct channel *ch, const struct peer_log *log, const 
 	struct place  at = {log->epoch, index};
 	struct answer a = {.status = STATUS_UNSUPPORTED, .reason = bytes_text("unsupported")};
 
-	if (!ch->closing)
+	if (!ch->closing && reply_countable(ch, &e->header.agreement))
 		reply_append(ch, &at, leaf, &e->header.agreement, e->header.clause, &a, NULL);
 }
 
@@ -563,7 +590,8 @@ void question_found(struct channel *ch, const struct channel_event *event)
 
 static bool answer_fits(const struct live *l, const struct header *h)
 {
-	return hash_equal(&h->re.leaf, &l->leaf) && hash_equal(&h->agreement, &l->agreement) && h->clause == l->clause;
+	return memcmp(h->re.epoch, l->at.epoch.b, EPOCH_SIZE) == 0 && h->re.index == l->at.index && hash_equal(&h->re.leaf, &l->leaf) &&
+	       hash_equal(&h->agreement, &l->agreement) && h->clause == l->clause;
 }
 
 /* What the partner answered, into x; an answer outside the clause is not shown to anybody. */

@@ -40,12 +40,14 @@ uint64_t quota_count(struct channel *ch, bool ours, int with, uint16_t clause, i
 
 uint64_t quota_used(const struct channel *ch, bool ours, int with, uint16_t clause, int32_t day)
 {
-	for (const struct quota *q = ch->quota; q < ch->quota + QUOTAS_MOST && q->used; q++) {
+	const struct quota *q = ch->quota;
+
+	for (; q < ch->quota + QUOTAS_MOST && q->used; q++) {
 		if (q->ours != ours || q->with != with || q->clause != clause)
 			continue;
 		return q->day[0] == day ? q->n[0] : q->day[1] == day ? q->n[1] : 0;
 	}
-	return 0;
+	return q < ch->quota + QUOTAS_MOST ? 0 : UINT64_MAX; /* no counter left: as above */
 }
 
 void quota_recall(struct channel *ch, bool ours, int with, uint16_t clause, int32_t day, uint64_t n)

@@ -27,19 +27,27 @@ static struct peer_log *by_number(const struct channel *ch, uint16_t number)
 	return NULL;
 }
 
-static void pending_drop(struct peer_log *l)
+static void pending_free(struct channel *ch, struct pending *p)
+{
+	if (p->named)
+		table_remove(&ch->pending_mid, p->entry.header.mid);
+	ch->pending_bytes -= p->weight;
+	free(p);
+}
+
+static void pending_drop(struct channel *ch, struct peer_log *l)
 {
 	for (size_t i = 0; i < l->npending; i++)
-		free(l->pending[i].memory);
+		pending_free(ch, l->pending[i]);
 	l->npending = 0;
 	l->tally_held = l->tally;
 }
 
-void peer_log_free(struct peer_log *l)
+void peer_log_free(struct channel *ch, struct peer_log *l)
 {
 	if (l == NULL)
 		return;
-	pending_drop(l);
+	pending_drop(ch, l);
 	free(l->pending);
 	free(l->leaf);
 	free(l);
@@ -49,8 +57,9 @@ void peer_log_free(struct peer_log *l)
 void reader_disconnected(struct channel *ch)
 {
 	for (unsigned i = 0; i < ch->npeer; i++) {
-		pending_drop(ch->peer[i]);
+		pending_drop(ch, ch->peer[i]);
 		ch->peer[i]->number = NO_NUMBER;
+		ch->peer[i]->inline_taken = 0;
 	}
 }
 
@@ -74,7 +83,7 @@ static void credit_send(struct channel *ch, struct peer_log *l)
 	struct builder	    b = builder_on(memory, 64);
 	struct credit_frame f = {.log = (uint16_t)l->number,
 				 .max_size = l->credit_given,
-				 .max_inline = (uint64_t)CHANNEL_WINDOW * INLINE_MOST,
+				 .max_inline = l->inline_taken + (uint64_t)CHANNEL_WINDOW * INLINE_MOST,
 				 .max_attached = 0};
 	credit_frame_write(&b, &f);
 	frame_send(ch, &b);
@@ -102,7 +111,7 @@ static void closed_forget(struct channel *ch)
 		bool		 done = l->closed && l->number == NO_NUMBER && l->has_receipt && l->receipt.size == l->frontier.size;
 
 		if (done && i + 1 < ch->npeer)
-			peer_log_free(l);
+			peer_log_free(ch, l);
 		else
 			ch->peer[kept++] = l;
 	}
@@ -134,7 +143,7 @@ static void empty_forget(struct channel *ch)
 
 	for (unsigned i = 0; i < ch->npeer; i++) {
 		if (ch->peer[i]->frontier.size == 0)
-			peer_log_free(ch->peer[i]);
+			peer_log_free(ch, ch->peer[i]);
 		else
 			ch->peer[kept++] = ch->peer[i];
 	}
@@ -201,15 +210,16 @@ static size_t entry_weight(const struct entry *e)
 	return n;
 }
 
-/* One heap block holds the header and every inline part. */
-static bool pending_copy(struct pending *p, const struct entry *e)
+/* One heap block holds the header and every inline part; NULL: no memory. */
+static struct pending *pending_new(const struct entry *e)
 {
-	size_t weight = entry_weight(e);
+	size_t		weight = entry_weight(e);
+	struct pending *p = calloc(1, sizeof *p + weight);
 
-	p->memory = malloc(weight > 0 ? weight : 1);
-	if (p->memory == NULL)
-		return false;
+	if (p == NULL)
+		return NULL;
 	struct builder b = builder_on(p->memory, weight);
+	p->weight = sizeof *p + weight;
 	p->entry = *e;
 	p->entry.header_wire = bytes_of(p->memory, e->header_wire.n);
 	build_bytes(&b, e->header_wire);
@@ -219,23 +229,55 @@ static bool pending_copy(struct pending *p, const struct entry *e)
 		p->entry.part[i].body = bytes_of(p->memory + b.n, e->part[i].body.n);
 		build_bytes(&b, e->part[i].body);
 	}
-	return header_read(p->entry.header_wire, &p->entry.header) == ERR_OK; /* its views now point into the copy */
+	if (header_read(p->entry.header_wire, &p->entry.header) == ERR_OK)
+		return p; /* its views now point into the copy */
+	free(p);
+	return NULL;
 }
 
-static struct pending *pending_add(struct channel *ch, struct peer_log *l)
+static bool pending_room(struct peer_log *l)
 {
-	if (l->npending == l->room_pending) {
-		size_t		room = l->room_pending ? 2 * l->room_pending : 16;
-		struct pending *more = realloc(l->pending, room * sizeof *more);
+	if (l->npending < l->room_pending)
+		return true;
+	size_t		 room = l->room_pending ? 2 * l->room_pending : 16;
+	struct pending **more = realloc(l->pending, room * sizeof *more);
 
-		if (more == NULL) {
-			ch->err = ERR_MEMORY;
-			return NULL;
-		}
-		l->pending = more;
-		l->room_pending = room;
+	if (more == NULL)
+		return false;
+	l->pending = more;
+	l->room_pending = room;
+	return true;
+}
+
+/* Of two pending questions with one mid the second is known already: the ledger hears of the first only when it is covered. */
+static void mid_name(struct channel *ch, struct pending *p)
+{
+	if (p->known || p->entry.header.kind != KIND_QUERY)
+		return;
+	p->named = table_put(&ch->pending_mid, p->entry.header.mid, 1) == ERR_OK;
+	p->known = !p->named;
+}
+
+static void pending_add(struct channel *ch, struct peer_log *l, const struct entry *e, bool known)
+{
+	struct pending *p = pending_room(l) ? pending_new(e) : NULL;
+
+	if (p == NULL) {
+		ch->err = ERR_MEMORY;
+		return;
 	}
-	return &l->pending[l->npending];
+	p->known = known;
+	p->commitment = header_commit(&e->salt, e->header_wire);
+	p->leaf = entry_leaf(&p->commitment);
+	mid_name(ch, p);
+	ch->pending_bytes += p->weight;
+	l->pending[l->npending++] = p;
+}
+
+/* What a partner may leave uncovered is bounded over all its epochs, not only in each. */
+static bool pending_fits(const struct channel *ch, const struct entry *e)
+{
+	return ch->pending_bytes + sizeof(struct pending) + entry_weight(e) <= PENDING_MOST && ch->pending_mid.n < PENDING_MIDS_MOST;
 }
 
 static const char *structure_fault(const struct peer_log *l, const struct entry *e)
@@ -266,15 +308,10 @@ void reader_entry(struct channel *ch, uint16_t number, const struct entry *e, bo
 		duty_alarm(ch, ALARM_STRUCTURE, fault);
 		return;
 	}
-	struct pending *p = pending_add(ch, l);
-	if (p == NULL || !pending_copy(p, e)) {
-		ch->err = ERR_MEMORY;
-		return;
-	}
-	p->known = known;
-	p->commitment = header_commit(&e->salt, e->header_wire);
-	p->leaf = entry_leaf(&p->commitment);
-	l->npending++;
+	if (pending_fits(ch, e))
+		pending_add(ch, l, e, known);
+	else
+		duty_close(ch, CLOSE_PROTOCOL, "more entries without a checkpoint than this gateway keeps in memory");
 }
 
 /* ---- acting on covered entries ---- */
@@ -376,24 +413,27 @@ static void cover(struct channel *ch, struct peer_log *l, uint64_t size)
 {
 	size_t n = (size_t)(size - l->frontier.size);
 
-	for (size_t i = 0; i < n && !ch->frozen && ch->err == ERR_OK; i++) {
-		struct pending *p = &l->pending[i];
+	for (size_t i = 0; i < n && ch->err == ERR_OK; i++) {
+		struct pending *p = l->pending[i];
 
 		entry_store(ch, l, p);
 		frontier_add(&l->frontier, &p->leaf);
 		if (!KIND_IS_CONTROL(p->entry.header.kind)) {
 			if (tally_count(&l->tally, &p->entry.header.agreement, p->entry.header.aseq, p->entry.header.index))
 				ch->err = ERR_INTERNAL;
-			if (p->entry.header.time_ms > l->last_time_ms)
-				l->last_time_ms = p->entry.header.time_ms;
 		}
+		if (p->entry.header.kind == KIND_QUERY && time_near(ch, p->entry.header.time_ms) && p->entry.header.time_ms > l->last_time_ms)
+			l->last_time_ms = p->entry.header.time_ms;
 		if (!leaf_keep(ch, l, &p->leaf))
 			return;
 		ch->dirty = true;
-		entry_act(ch, l, p);
+		l->inline_taken += entry_weight(&p->entry) - p->entry.header_wire.n;
+		if (!ch->frozen)
+			entry_act(ch, l, p); /* after an alarm what is signed is still held, and nothing is done about it */
 	}
 	for (size_t i = 0; i < n; i++)
-		free(l->pending[i].memory);
+		pending_free(ch, l->pending[i]);
+	l->covered_at[l->ncovered++ % COVERED_MOST] = (struct size_root){l->frontier.size, frontier_root(&l->frontier)};
 	if (n > 0)
 		memmove(l->pending, l->pending + n, (l->npending - n) * sizeof *l->pending);
 	l->npending -= n;
@@ -404,7 +444,7 @@ static struct hash root_with(const struct peer_log *l, uint64_t size)
 	struct frontier f = l->frontier;
 
 	for (size_t i = 0; f.size < size; i++)
-		frontier_add(&f, &l->pending[i].leaf);
+		frontier_add(&f, &l->pending[i]->leaf);
 	return frontier_root(&f);
 }
 
@@ -435,9 +475,11 @@ static bool any_covered(const struct channel *ch)
  * new epoch thereby covers the old one's tail, which is taken first. Depth is
  * bounded by the epochs in memory.
  */
+static bool epoch_begin(struct channel *ch, struct peer_log *l);
+
 static bool previous_settle(struct channel *ch, struct peer_log *l)
 {
-	const struct attr *a = header_attr(&l->pending[0].entry.header, ATTR_PREVIOUS);
+	const struct attr *a = header_attr(&l->pending[0]->entry.header, ATTR_PREVIOUS);
 	struct previous	   previous;
 	struct epoch	   epoch;
 
@@ -452,7 +494,7 @@ static bool previous_settle(struct channel *ch, struct peer_log *l)
 	}
 	memcpy(epoch.b, previous.epoch, EPOCH_SIZE);
 	struct peer_log *old = reader_find(ch, &epoch);
-	if (old == NULL || old == l || previous.size > old->frontier.size + old->npending) {
+	if (old == NULL || old == l || previous.size == 0 || previous.size > old->frontier.size + old->npending) {
 		duty_close(ch, CLOSE_PROTOCOL, "a GENESIS names an epoch that was not delivered to its named size");
 		return false;
 	}
@@ -465,12 +507,63 @@ static bool previous_settle(struct channel *ch, struct peer_log *l)
 		duty_alarm(ch, ALARM_ROOT, "a GENESIS names another root than the entries have");
 		return false;
 	}
-	if (old->frontier.size == 0 && !previous_settle(ch, old))
+	if (old->frontier.size == 0 && !epoch_begin(ch, old))
 		return false;
 	cover(ch, old, previous.size);
-	pending_drop(old);
+	pending_drop(ch, old);
 	old->closed = true;
 	return !ch->frozen && ch->err == ERR_OK;
+}
+
+/*
+ * A new epoch costs this side a place in its ledger, its keeper and its memory for
+ * good, so they come in a burst only up to a limit, and then at the pace at which
+ * gateways restart.
+ */
+static bool epoch_begin(struct channel *ch, struct peer_log *l)
+{
+	const uint64_t burst_ms = (uint64_t)CHANNEL_EPOCHS_BURST * CHANNEL_EPOCH_MS;
+	uint64_t       full_ms = ch->epochs_full_ms > ch->now_ms ? ch->epochs_full_ms : ch->now_ms;
+
+	if (full_ms + CHANNEL_EPOCH_MS > ch->now_ms + burst_ms) {
+		duty_close(ch, CLOSE_PROTOCOL, "epochs are opened more often than gateways restart");
+		return false;
+	}
+	if (!previous_settle(ch, l))
+		return false;
+	ch->epochs_full_ms = full_ms + CHANNEL_EPOCH_MS;
+	return true;
+}
+
+/* The root of the peer's log at a size, where it is still known, or NULL. */
+static const struct hash *covered_root(const struct peer_log *l, uint64_t size, struct hash *memory)
+{
+	unsigned n = l->ncovered < COVERED_MOST ? l->ncovered : COVERED_MOST;
+
+	if (size == l->frontier.size) {
+		*memory = frontier_root(&l->frontier);
+		return memory;
+	}
+	for (unsigned i = 1; i <= n; i++) {
+		const struct size_root *at = &l->covered_at[(l->ncovered - i) % COVERED_MOST];
+
+		if (at->size == size)
+			return &at->root;
+	}
+	return NULL;
+}
+
+/* R2: the author contradicts itself under its own signature, which is kept. */
+static void contradicted(struct channel *ch, enum alarm_code code, const struct peer_log *l, const struct checkpoint_frame *f)
+{
+	struct contradiction *against = step_take(ch, sizeof *against);
+	size_t		      at = ch->nduties;
+
+	duty_alarm(ch, code, "a signed CHECKPOINT contradicts the entries delivered");
+	if (against == NULL || at == ch->nduties)
+		return;
+	*against = (struct contradiction){l->origin, *f};
+	ch->duty[at].end.against = against;
 }
 
 static void checkpoint_store(struct channel *ch, const struct peer_log *l, const struct checkpoint_frame *f)
@@ -486,30 +579,42 @@ static void checkpoint_store(struct channel *ch, const struct peer_log *l, const
 	store->head.sig = f->sig;
 }
 
+/* Sizes grow: one that is not beyond what is covered matters only when it says otherwise. Told before its signature costs anything. */
+static bool nothing_new(const struct peer_log *l, const struct checkpoint_frame *f)
+{
+	struct hash	   memory;
+	const struct hash *covered = f->size <= l->frontier.size ? covered_root(l, f->size, &memory) : NULL;
+
+	return f->size == 0 || (f->size <= l->frontier.size && (covered == NULL || hash_equal(covered, &f->root)));
+}
+
 void reader_checkpoint(struct channel *ch, const struct checkpoint_frame *f)
 {
 	struct peer_log	 *l = by_number(ch, f->log);
 	struct checkpoint c = {.size = f->size, .root = f->root};
+	struct hash	  root;
 
 	if (l == NULL || f->size > l->frontier.size + l->npending) {
 		duty_close(ch, CLOSE_PROTOCOL, "a CHECKPOINT beyond the entries delivered");
 		return;
 	}
+	if (nothing_new(l, f))
+		return;
 	memcpy(c.origin, l->origin, sizeof c.origin);
 	if (checkpoint_verify(&ch->peer_log_key, &c, &f->sig)) {
 		duty_alarm(ch, ALARM_SIGNATURE, "a CHECKPOINT whose signature does not verify");
 		return;
 	}
-	if (f->size < l->frontier.size || f->size == 0)
-		return; /* sizes grow; an older one says nothing new */
-	struct hash root = root_with(l, f->size);
-	if (!hash_equal(&root, &f->root)) {
-		duty_alarm(ch, f->size == l->frontier.size ? ALARM_FORK : ALARM_ROOT, "a signed CHECKPOINT contradicts the entries delivered");
+	if (f->size <= l->frontier.size) {
+		contradicted(ch, ALARM_FORK, l, f);
 		return;
 	}
-	if (f->size == l->frontier.size)
+	root = root_with(l, f->size);
+	if (!hash_equal(&root, &f->root)) {
+		contradicted(ch, ALARM_ROOT, l, f);
 		return;
-	if (l->frontier.size == 0 && !previous_settle(ch, l))
+	}
+	if (l->frontier.size == 0 && !epoch_begin(ch, l))
 		return;
 	checkpoint_store(ch, l, f);
 	cover(ch, l, f->size);
@@ -539,9 +644,17 @@ void reader_durable(struct channel *ch)
 void reader_cosigned(struct channel *ch, const struct channel_event *event)
 {
 	struct peer_log *l = reader_find(ch, &event->cosigned.epoch);
+	struct hash	 memory;
 
 	if (l == NULL || event->cosigned.size > l->durable)
 		return;
+	const struct hash *root = covered_root(l, event->cosigned.size, &memory);
+	if (root == NULL)
+		return; /* many checkpoints ago: a later receipt comes */
+	if (!hash_equal(root, &event->cosigned.root)) {
+		duty_alarm(ch, ALARM_ROOT, "the keeper receipted another root than the ledger has");
+		return;
+	}
 	l->has_receipt = true;
 	l->receipt = (struct receipt_frame){.size = event->cosigned.size,
 					    .root = event->cosigned.root,

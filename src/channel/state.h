@@ -19,7 +19,8 @@ struct size_root {
 	struct hash root;
 };
 
-#define SIGNED_MOST (CHANNEL_UNRECEIPTED_MOST + 16)
+#define SIGNED_MOST  (CHANNEL_UNRECEIPTED_MOST + 16)
+#define COVERED_MOST 256
 
 struct agreed {
 	bool	 known;
@@ -41,12 +42,18 @@ struct own_log {
 	struct checkpoint_frame checkpoint; /* the last signed; size 0: none */
 };
 
+/* An entry that no checkpoint covers yet: one heap block with header and parts behind it. */
 struct pending {
-	uint8_t	    *memory; /* one heap block with header and parts */
 	struct entry entry;
 	struct hash  commitment, leaf;
-	bool	     known;
+	bool	     known; /* its mid was held before, or is pending already */
+	bool	     named; /* its mid stands in the channel's table of pending mids */
+	size_t	     weight;
+	uint8_t	     memory[];
 };
+
+#define PENDING_MOST	  (96u << 20)	       /* bytes of pending entries, all logs of a channel together */
+#define PENDING_MIDS_MOST (4 * CHANNEL_WINDOW) /* questions among them */
 
 struct peer_log {
 	struct epoch	     epoch;
@@ -58,12 +65,14 @@ struct peer_log {
 	uint64_t	     durable;
 	uint32_t	     number; /* in their HELLO */
 	bool		     closed; /* a GENESIS named its last size and it is held to it */
-	struct pending	    *pending;
+	struct pending	   **pending;
 	size_t		     npending, room_pending;
 	struct hash	    *leaf; /* covered, not yet asked to be receipted */
 	size_t		     nleaf, room_leaf;
 	size_t		     nleaf_durable;
-	uint64_t	     receipt_asked;
+	struct size_root     covered_at[COVERED_MOST]; /* ring: at the latest checkpoints */
+	unsigned	     ncovered;
+	uint64_t	     inline_taken; /* bytes of covered inline parts, in this session */
 	bool		     has_receipt;
 	struct receipt_frame receipt; /* our last */
 	uint64_t	     credit_given;
@@ -135,6 +144,9 @@ struct channel {
 	struct slot_name *undelivered; /* ring of asked slots in order of index */
 	uint32_t	  undelivered_head, undelivered_n;
 	struct table	  turn; /* mids acted on since EVENT_DURABLE */
+	struct table	  pending_mid;
+	size_t		  pending_bytes;
+	uint64_t	  epochs_full_ms; /* when all of CHANNEL_EPOCHS_BURST may be opened again */
 	struct quota	  quota[QUOTAS_MOST];
 	uint64_t	  their_last_time_ms;
 	uint64_t	  our_last_time_ms;
@@ -223,7 +235,7 @@ void		 reader_cosigned(struct channel *ch, const struct channel_event *event);
 void		 reader_disconnected(struct channel *ch);
 struct peer_log *reader_log(const struct channel *ch); /* the newest with something durable, or NULL */
 struct peer_log *reader_find(const struct channel *ch, const struct epoch *epoch);
-void		 peer_log_free(struct peer_log *l);
+void		 peer_log_free(struct channel *ch, struct peer_log *l);
 
 /* question.c */
 void question_ask(struct channel *ch, const struct channel_ask *ask);
@@ -241,6 +253,7 @@ void	 quota_recall(struct channel *ch, bool ours, int with, uint16_t clause, int
 /* channel.c */
 int	    agreement_index(const struct channel *ch, const struct hash *id); /* -1: not active here */
 int32_t	    day_of(uint64_t ms);
+bool	    time_near(const struct channel *ch, uint64_t time_ms); /* of a partner: within CHANNEL_SKEW_MS of our clock */
 const char *text_of(struct channel *ch, const char *format, ...) prints(2, 3);
 
 #endif

@@ -413,8 +413,50 @@ static const struct hello_log *listed(const struct hello_log *logs, unsigned n, 
 	return NULL;
 }
 
+/* The root we have at a size, where it is still known: of what was signed in this run, and of each epoch's end. */
+static const struct hash *root_known(const struct channel *ch, const struct own_log *log, uint64_t size, struct hash *memory)
+{
+	if (log == writer_log(ch))
+		return root_at(ch, size);
+	if (size != log->frontier.size)
+		return NULL;
+	*memory = frontier_root(&log->frontier);
+	return memory;
+}
+
+/* What a partner says to hold of one of our epochs against what our ledger has: NULL, or what is wrong. */
+static const char *held_fault(const struct channel *ch, const struct own_log *log, const struct hello_log *held)
+{
+	struct hash memory;
+
+	if (held->size > log->durable.size)
+		return "the partner holds more of an epoch of ours than this ledger: it was restored from an older copy";
+	const struct hash *root = root_known(ch, log, held->size, &memory);
+	if (root != NULL && !hash_equal(root, &held->root))
+		return "the partner holds an epoch of ours with another root than this ledger";
+	return NULL;
+}
+
+/* True when the newest epoch of ours that the partner shows is none that this ledger has had: another way of having been restored. */
+static bool newest_unknown(const struct channel *ch, const struct hello *theirs)
+{
+	struct origin o;
+
+	if (ch->nown == CHANNEL_LOGS_MOST)
+		return false; /* older ones have left memory */
+	for (unsigned i = theirs->npeer; i > 0; i--)
+		if (origin_read(theirs->peer[i - 1].origin, &o) == ERR_OK && strcmp(o.author, ch->self) == 0 &&
+		    strcmp(o.reader, ch->peer_name) == 0 && strcmp(o.channel, ch->name) == 0)
+			return writer_find(ch, &o.epoch) == NULL;
+	return false;
+}
+
 void writer_hello(struct channel *ch, const struct hello *theirs)
 {
+	if (newest_unknown(ch, theirs)) {
+		duty_alarm(ch, ALARM_ROOT, "the partner holds more of an epoch of ours than this ledger: it was restored from an older copy");
+		return;
+	}
 	for (unsigned i = 0; i < ch->nown; i++) {
 		struct own_log	       *log = ch->own[i];
 		const struct hello_log *held = listed(theirs->peer, theirs->npeer, log->origin);
@@ -422,8 +464,9 @@ void writer_hello(struct channel *ch, const struct hello *theirs)
 		log->sent = held != NULL ? held->size : log->number == NO_NUMBER ? log->frontier.size : 0;
 		log->credit = 0;
 		log->checkpoint_sent = 0;
-		if (held != NULL && held->size > log->durable.size) {
-			duty_alarm(ch, ALARM_ROOT, "the partner holds more of an epoch of ours than this ledger: it was restored from an older copy");
+		const char *fault = held != NULL ? held_fault(ch, log, held) : NULL;
+		if (fault != NULL) {
+			duty_alarm(ch, ALARM_ROOT, fault);
 			return;
 		}
 	}
@@ -474,7 +517,7 @@ void writer_pump(struct channel *ch)
 		resend(ch, log);
 		if (i + 1 < ch->nown && log->sent < log->frontier.size)
 			return;
-		if (i + 1 == ch->nown && log->checkpoint.size > log->checkpoint_sent && log->checkpoint.size <= log->sent)
+		if (i + 1 == ch->nown && log->credit > 0 && log->checkpoint.size > log->checkpoint_sent && log->checkpoint.size <= log->sent)
 			checkpoint_send(ch, log);
 	}
 }
@@ -523,17 +566,6 @@ static void receipt_store(struct channel *ch, const struct own_log *log, const s
 	store->head.time_s = f->time_s;
 }
 
-/* What root we have at the size a receipt names: the open epoch's from the ring of signed sizes, an older one's at its end only. */
-static const struct hash *receipt_root(const struct channel *ch, const struct own_log *log, uint64_t size, struct hash *memory)
-{
-	if (log == writer_log(ch))
-		return root_at(ch, size);
-	if (size != log->frontier.size)
-		return NULL;
-	*memory = frontier_root(&log->frontier);
-	return memory;
-}
-
 void writer_receipt(struct channel *ch, const struct receipt_frame *f)
 {
 	struct own_log	 *log = by_number(ch, f->log);
@@ -547,7 +579,7 @@ void writer_receipt(struct channel *ch, const struct receipt_frame *f)
 	memcpy(c.origin, log->origin, sizeof c.origin);
 	if (f->size <= log->receipted)
 		return;
-	const struct hash *root = receipt_root(ch, log, f->size, &memory);
+	const struct hash *root = root_known(ch, log, f->size, &memory);
 	if (root == NULL)
 		return; /* of a size between two checkpoints of an older epoch: a later one will come */
 	if (receipt_verify(&ch->peer_receipt_key, &c, f->time_s, &f->sig)) {

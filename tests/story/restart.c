@@ -1,0 +1,408 @@
+/* restart.c: either side is killed between any two steps of an exchange, or stops in order, and nothing is lost or done twice. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "story.h"
+
+/* The smallest steps there are, of both sides in turn. */
+static bool one_step(struct pair *p, unsigned turn)
+{
+	struct side *s = &p->side[turn % 2];
+
+	switch (turn / 2 % 3) {
+	case 0:
+		return side_read(s);
+	case 1:
+		return side_work(s);
+	default:
+		return side_commit(s);
+	}
+}
+
+/* Plays that many steps that did something; false when there were not so many. */
+static bool steps_play(struct pair *p, unsigned steps)
+{
+	for (unsigned turn = 0, idle = 0; steps > 0 && idle < 6; turn++) {
+		bool did = one_step(p, turn);
+
+		idle = did ? 0 : idle + 1;
+		steps -= did;
+	}
+	return steps == 0;
+}
+
+static void start_again(struct pair *p, int who)
+{
+	side_start(&p->side[who]);
+	pair_connect(p);
+	pair_settle(p);
+}
+
+/* ---- two places, line by line ---- */
+
+/* The question has left and is on disk in the north only. */
+static void north_is_killed_after_it_asked(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_begin(&s, true);
+	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
+	side_commit(&s.pair.side[NORTH]);
+	side_crash(&s.pair.side[NORTH]);
+	start_again(&s.pair, NORTH);
+	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
+		     "[   0] north appends QUERY 2\n"
+		     "[   0] north is killed\n"
+		     "[   0] north starts\n"
+		     "[   0] north appends GENESIS 0\n"
+		     "[   0] north appends TALLY 1\n"
+		     "[   0] north appends AGREE 2\n"
+		     "[   0] north and south connect\n"
+		     "[   0] north > receipt 2 of channel customs\n"
+		     "[   0] south > receipt 2 of channel customs\n"
+		     "[   0] north > entries 2 to 2 from the ledger\n"
+		     "[   0] north > entries 0 to 2 from the ledger\n"
+		     "[   0] north > checkpoint 3 of channel customs\n"
+		     "[   0] south > checkpoint 2 of channel customs\n"
+		     "[   0] south takes QUERY 2\n"
+		     "[   0] south looks up clause 7\n"
+		     "[   0] south takes GENESIS 0\n"
+		     "[   0] south takes TALLY 1\n"
+		     "[   0] south takes AGREE 2\n"
+		     "[   0] south appends REPLY 2: ok\n"
+		     "[   0] south > receipt 3 of channel customs\n"
+		     "[   0] south > receipt 3 of channel customs\n"
+		     "[   0] south > checkpoint 3 of channel customs\n"
+		     "[   0] north takes REPLY 2: ok\n"
+		     "[   0] north tells: answered ok, status released\n"
+		     "[   0] north > receipt 3 of channel customs\n");
+	assert_true(pair_check_quiet(&s.pair));
+	story_end(&s);
+}
+
+/* The same, but the question never reached the disk: nobody has ever asked. */
+static void north_is_killed_before_its_disk_wrote(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_begin(&s, true);
+	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
+	side_crash(&s.pair.side[NORTH]);
+	start_again(&s.pair, NORTH);
+	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
+		     "[   0] north appends QUERY 2\n"
+		     "[   0] north is killed\n"
+		     "[   0] north starts\n"
+		     "[   0] north appends GENESIS 0\n"
+		     "[   0] north appends TALLY 1\n"
+		     "[   0] north appends AGREE 2\n"
+		     "[   0] north and south connect\n"
+		     "[   0] north > receipt 2 of channel customs\n"
+		     "[   0] north > entries 0 to 2 from the ledger\n"
+		     "[   0] north > checkpoint 3 of channel customs\n"
+		     "[   0] south > checkpoint 2 of channel customs\n"
+		     "[   0] south takes GENESIS 0\n"
+		     "[   0] south takes TALLY 1\n"
+		     "[   0] south takes AGREE 2\n"
+		     "[   0] south > receipt 3 of channel customs\n");
+	assert_int_equal(s.pair.side[NORTH].disk.nexchanges + s.pair.side[SOUTH].disk.nexchanges, 0);
+	assert_true(pair_check_quiet(&s.pair));
+	story_end(&s);
+}
+
+/* South has the question on disk and its worker is looking. */
+static void south_is_killed_while_it_looks(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_begin(&s, true);
+	s.pair.silent_worker = true;
+	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
+	pair_settle(&s.pair);
+	s.pair.silent_worker = false;
+	side_crash(&s.pair.side[SOUTH]);
+	start_again(&s.pair, SOUTH);
+	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
+		     "[   0] north appends QUERY 2\n"
+		     "[   0] north > checkpoint 3 of channel customs\n"
+		     "[   0] south takes QUERY 2\n"
+		     "[   0] south looks up clause 7\n"
+		     "[   0] south > receipt 3 of channel customs\n"
+		     "[   0] south is killed\n"
+		     "[   0] south starts\n"
+		     "[   0] south appends GENESIS 0\n"
+		     "[   0] south appends TALLY 1\n"
+		     "[   0] south appends AGREE 2\n"
+		     "[   0] south looks up clause 7\n"
+		     "[   0] north and south connect\n"
+		     "[   0] south > receipt 3 of channel customs\n"
+		     "[   0] north > checkpoint 3 of channel customs\n"
+		     "[   0] south > entries 0 to 2 from the ledger\n"
+		     "[   0] south appends REPLY 3: ok\n"
+		     "[   0] south > checkpoint 3 of channel customs\n"
+		     "[   0] north takes GENESIS 0\n"
+		     "[   0] north takes TALLY 1\n"
+		     "[   0] north takes AGREE 2\n"
+		     "[   0] south > checkpoint 4 of channel customs\n"
+		     "[   0] north takes REPLY 3: ok\n"
+		     "[   0] north > receipt 3 of channel customs\n"
+		     "[   0] north tells: answered ok, status released\n"
+		     "[   0] north > receipt 4 of channel customs\n");
+	assert_true(pair_check_quiet(&s.pair));
+	story_end(&s);
+}
+
+/* ---- every place ---- */
+
+static void outcome_check(const struct pair *p)
+{
+	const struct side *north = &p->side[NORTH], *south = &p->side[SOUTH];
+
+	assert_int_equal(north->disk.nexchanges, north->disk.nanswers);
+	assert_int_equal(south->disk.nexchanges, south->disk.nanswers);
+	assert_int_equal(north->disk.nexchanges, south->disk.nexchanges);
+	assert_true(north->disk.nexchanges <= 1);
+	assert_true(north->finals <= north->disk.nexchanges);
+	assert_true(south->lookups <= 2); /* a repeatable question may be looked up again */
+	assert_int_equal(north->alarms + south->alarms, 0);
+}
+
+/* Kills `who` after that many steps of one exchange. False when the exchange was over before. */
+static bool killed_after(unsigned steps, int who, enum pair_break broken, char *fault)
+{
+	struct story s;
+
+	story_begin(&s, true);
+	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
+	bool more = steps_play(&s.pair, steps);
+	s.pair.broken = broken;
+	side_crash(&s.pair.side[who]);
+	s.pair.broken = BREAK_NOTHING;
+	start_again(&s.pair, who);
+	if (broken == BREAK_NOTHING) {
+		assert_true(pair_check_quiet(&s.pair));
+		outcome_check(&s.pair);
+	} else if (pair_check_quiet(&s.pair) && s.pair.side[NORTH].alarms + s.pair.side[SOUTH].alarms > 0) {
+		snprintf(s.pair.fault, sizeof s.pair.fault, "alarm");
+	}
+	snprintf(fault, PAIR_FAULT_MOST, "%s", s.pair.fault);
+	s.pair.fault[0] = '\0';
+	story_end(&s);
+	return more;
+}
+
+static void either_is_killed_between_any_two_steps(void **state)
+{
+	char	 fault[PAIR_FAULT_MOST];
+	unsigned places = 0;
+
+	(void)state;
+	for (int who = NORTH; who <= SOUTH; who++)
+		for (unsigned steps = 0; killed_after(steps, who, BREAK_NOTHING, fault); steps++)
+			places++;
+	assert_true(places > 20); /* else the exchange was not played step by step */
+}
+
+/*
+ * Its sibling: a disk that loses an entry it had called durable is found out, unless the partner still has
+ * it to deliver: north's last REPLY, for which south holds no receipt that north remembers.
+ */
+static void a_disk_that_loses_is_found_out(void **state)
+{
+	char	 fault[PAIR_FAULT_MOST];
+	unsigned found = 0, healed = 0;
+
+	(void)state;
+	for (int who = NORTH; who <= SOUTH; who++)
+		for (unsigned steps = 0; killed_after(steps, who, BREAK_LOSE, fault); steps++) {
+			found += fault[0] != '\0';
+			healed += fault[0] == '\0';
+		}
+	assert_true(found > 20);
+	assert_int_equal(healed, 2);
+}
+
+/* Both are killed, one after the other, at every pair of places. */
+static void both_are_killed(void **state)
+{
+	(void)state;
+	for (unsigned first = 0; first < 16; first++)
+		for (unsigned second = 0; second < 16; second++) {
+			struct story s;
+
+			story_begin(&s, true);
+			side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
+			steps_play(&s.pair, first);
+			side_crash(&s.pair.side[SOUTH]);
+			side_start(&s.pair.side[SOUTH]);
+			pair_connect(&s.pair);
+			steps_play(&s.pair, second);
+			side_crash(&s.pair.side[NORTH]);
+			start_again(&s.pair, NORTH);
+			assert_true(pair_check_quiet(&s.pair));
+			story_end(&s);
+		}
+}
+
+/* The wire is cut instead; nobody is killed, so no epoch is new and nothing at all is lost. */
+static void the_wire_is_cut_between_any_two_steps(void **state)
+{
+	bool more = true;
+
+	(void)state;
+	for (unsigned steps = 0; more; steps++) {
+		struct story s;
+
+		story_begin(&s, true);
+		side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
+		more = steps_play(&s.pair, steps);
+		pair_cut(&s.pair);
+		pair_connect(&s.pair);
+		pair_settle(&s.pair);
+		assert_true(pair_check_quiet(&s.pair));
+		assert_int_equal(s.pair.side[NORTH].finals, 1);
+		assert_int_equal(s.pair.side[SOUTH].lookups, 1);
+		assert_int_equal(s.pair.side[NORTH].disk.nlogs, 2);
+		story_end(&s);
+	}
+}
+
+/* ---- in order ---- */
+
+/* The last entry of the epoch counts it; the next epoch names it and counts it again. */
+static void south_stops_in_order_and_comes_back(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_begin(&s, true);
+	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
+	pair_settle(&s.pair);
+	story_listen_again(&s);
+	side_stop(&s.pair.side[SOUTH]);
+	start_again(&s.pair, SOUTH);
+	story_is(&s, "[   0] south appends TALLY 3\n"
+		     "[   0] south > checkpoint 4 of channel customs\n"
+		     "[   0] south stops in order\n"
+		     "[   0] south is killed\n"
+		     "[   0] south starts\n"
+		     "[   0] south appends GENESIS 0\n"
+		     "[   0] south appends TALLY 1\n"
+		     "[   0] south appends AGREE 2\n"
+		     "[   0] north and south connect\n"
+		     "[   0] north > receipt 3 of channel customs\n"
+		     "[   0] south > receipt 3 of channel customs\n"
+		     "[   0] north > checkpoint 3 of channel customs\n"
+		     "[   0] south > entries 3 to 3 from the ledger\n"
+		     "[   0] south > entries 0 to 2 from the ledger\n"
+		     "[   0] south > checkpoint 3 of channel customs\n"
+		     "[   0] north takes TALLY 3\n"
+		     "[   0] north takes GENESIS 0\n"
+		     "[   0] north takes TALLY 1\n"
+		     "[   0] north takes AGREE 2\n"
+		     "[   0] north > receipt 4 of channel customs\n"
+		     "[   0] north > receipt 3 of channel customs\n");
+	assert_true(pair_check_quiet(&s.pair));
+	story_end(&s);
+}
+
+/* What arrives while south is stopping is answered by its next epoch. */
+static void a_question_meets_a_stop(void **state)
+{
+	struct story	     s;
+	struct channel_event end = {.type = EVENT_CLOSE};
+
+	(void)state;
+	story_begin(&s, true);
+	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
+	side_commit(&s.pair.side[NORTH]);
+	side_work(&s.pair.side[NORTH]);
+	side_step(&s.pair.side[SOUTH], &end);
+	pair_settle(&s.pair);
+	side_stop(&s.pair.side[SOUTH]);
+	start_again(&s.pair, SOUTH);
+	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
+		     "[   0] north appends QUERY 2\n"
+		     "[   0] north > checkpoint 3 of channel customs\n"
+		     "[   0] south appends TALLY 2\n"
+		     "[   0] south takes QUERY 2\n"
+		     "[   0] south > receipt 3 of channel customs\n"
+		     "[   0] south > checkpoint 3 of channel customs\n"
+		     "[   0] north takes TALLY 2\n"
+		     "[   0] north > receipt 3 of channel customs\n"
+		     "[   0] south stops in order\n"
+		     "[   0] south is killed\n"
+		     "[   0] south starts\n"
+		     "[   0] south appends GENESIS 0\n"
+		     "[   0] south appends TALLY 1\n"
+		     "[   0] south appends AGREE 2\n"
+		     "[   0] south looks up clause 7\n"
+		     "[   0] north and south connect\n"
+		     "[   0] south > receipt 3 of channel customs\n"
+		     "[   0] north > checkpoint 3 of channel customs\n"
+		     "[   0] south > entries 0 to 2 from the ledger\n"
+		     "[   0] south appends REPLY 3: ok\n"
+		     "[   0] south > checkpoint 3 of channel customs\n"
+		     "[   0] north takes GENESIS 0\n"
+		     "[   0] north takes TALLY 1\n"
+		     "[   0] north takes AGREE 2\n"
+		     "[   0] south > checkpoint 4 of channel customs\n"
+		     "[   0] north takes REPLY 3: ok\n"
+		     "[   0] north > receipt 3 of channel customs\n"
+		     "[   0] north tells: answered ok, status released\n"
+		     "[   0] north > receipt 4 of channel customs\n");
+	assert_true(pair_check_quiet(&s.pair));
+	story_end(&s);
+}
+
+/* The first turn of a new day of UTC counts what was said, once. */
+static void a_new_day_begins(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_begin(&s, true);
+	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
+	pair_settle(&s.pair);
+	story_listen_again(&s);
+	s.pair.now_ms += 86400000;
+	for (int i = 0; i < 2; i++) {
+		side_tick(&s.pair.side[NORTH]);
+		side_tick(&s.pair.side[SOUTH]);
+	}
+	pair_settle(&s.pair);
+	story_is(&s, "[86400000] north appends TALLY 3\n"
+		     "[86400000] south appends TALLY 3\n"
+		     "[86400000] north > checkpoint 4 of channel customs\n"
+		     "[86400000] south takes TALLY 3\n"
+		     "[86400000] south > checkpoint 4 of channel customs\n"
+		     "[86400000] north takes TALLY 3\n"
+		     "[86400000] south > receipt 4 of channel customs\n"
+		     "[86400000] north > receipt 4 of channel customs\n");
+	assert_true(pair_check_quiet(&s.pair));
+	story_end(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(north_is_killed_after_it_asked),
+		cmocka_unit_test(north_is_killed_before_its_disk_wrote),
+		cmocka_unit_test(south_is_killed_while_it_looks),
+		cmocka_unit_test(either_is_killed_between_any_two_steps),
+		cmocka_unit_test(a_disk_that_loses_is_found_out),
+		cmocka_unit_test(both_are_killed),
+		cmocka_unit_test(the_wire_is_cut_between_any_two_steps),
+		cmocka_unit_test(south_stops_in_order_and_comes_back),
+		cmocka_unit_test(a_question_meets_a_stop),
+		cmocka_unit_test(a_new_day_begins),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
