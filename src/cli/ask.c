@@ -76,6 +76,26 @@ static int answer_parse(struct cli *cli, struct reply *r)
 	return cli_err(cli, ERR_MALFORMED, cli_text(cli, "the gateway's answer", "جواب البوابة"), NULL);
 }
 
+/* Nobody at the socket is the everyday case and gets words of its own; whatever else it is, the system says. */
+static int away(struct cli *cli, const struct http_question *q, const char *path)
+{
+	int cause = errno;
+
+	if (cause == EACCES || cause == EPERM)
+		return cli_complain(cli, EXIT_UNREACHABLE,
+				    cli_text(cli, "this user may not speak to the gateway", "لا يحق لهذا المستخدم مخاطبة البوابة"), path,
+				    cli_text(cli, "ask as the user that runs it, or join its group",
+					     "خاطبها بالمستخدم الذي يشغّلها أو انضم إلى مجموعته"));
+	if (cause != ENOENT && cause != ECONNREFUSED)
+		return cli_complain(cli, EXIT_UNREACHABLE, path, strerror(cause),
+				    cli_text(cli, "`mithaq status` says whether the gateway is there", "يبيّن «mithaq status» هل البوابة موجودة"));
+	bool reads = strcmp(q->method, "GET") == 0;
+	return cli_complain(cli, EXIT_UNREACHABLE, cli_text(cli, "the gateway is not running, nobody is at", "البوابة لا تعمل، ولا أحد عند"), path,
+			    reads ? cli_text(cli, "`mithaq serve` starts it; `mithaq log show` reads the ledger without it",
+					     "يشغّلها «mithaq serve»، ويقرأ «mithaq log show» السجل من دونها")
+				  : cli_text(cli, "nothing was sent; `mithaq serve` starts it", "لم يُرسل شيء؛ يشغّلها «mithaq serve»"));
+}
+
 static int ask_at(struct cli *cli, struct http_question *q, const struct config *config, struct reply *out)
 {
 	char	     path[CONFIG_PATH_MOST];
@@ -85,8 +105,7 @@ static int ask_at(struct cli *cli, struct http_question *q, const struct config 
 	if (e == ERR_OK)
 		e = http_ask(path, q, &r.http);
 	if (e == ERR_NETWORK)
-		return cli_complain(cli, EXIT_UNREACHABLE, path, strerror(errno),
-				    cli_text(cli, "is the gateway running? `mithaq serve` starts it", "هل تعمل البوابة؟ يشغلها «mithaq serve»"));
+		return away(cli, q, path);
 	if (e != ERR_OK)
 		return cli_err(cli, e, path, NULL);
 	int code = answer_parse(cli, &r);

@@ -19,7 +19,7 @@ int cli_complain(struct cli *cli, enum exit_code code, const char *what, const c
 	if (found != NULL)
 		fprintf(cli->complain, ": %s", found);
 	if (help != NULL)
-		fprintf(cli->complain, "; %s", help);
+		fprintf(cli->complain, "%s%s", cli_text(cli, "; ", "؛ "), help);
 	fputc('\n', cli->complain);
 	return (int)code;
 }
@@ -219,7 +219,8 @@ int cli_main(struct cli *cli, int argc, char **argv)
 
 	cli->lang = lang_of_environment();
 	if (argc > WORDS_MOST)
-		return cli_complain(cli, EXIT_USAGE, "the command line has too many words", NULL, NULL);
+		return cli_complain(cli, EXIT_USAGE, cli_text(cli, "the command line has too many words", "في سطر الأمر كلمات أكثر من اللازم"), NULL,
+				    NULL);
 	int kept = take_common(cli, argc, argv, &help, &lang);
 	if (lang != NULL && !lang_of_word(lang, &cli->lang))
 		return cli_complain(cli, EXIT_USAGE, "--lang", lang, "ar | en");

@@ -1,7 +1,8 @@
 /*
  * init.c: `mithaq init PARTY`: keys, certificate, card and a configuration of
  * three lines for a new party. Nothing that stands there already is touched: the
- * command looks first, and every file is written whole or not at all.
+ * command looks first, and every file is written whole or not at all. When it cannot
+ * go on it takes away what it made itself, so that it can be typed again.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #define CARD_DAYS      730 /* two years, then a card with the next serial */
 #define SEED_FILE_MOST 256
 #define DAY_MS	       86400000ull
+#define MADE_MOST      16 /* seven folders, five keys, certificate, card, configuration */
 
 struct birth {
 	struct cli   *cli;
@@ -26,6 +28,8 @@ struct birth {
 	uint8_t	      root[2][SIGN_SEED], log[SIGN_SEED], receipt[SIGN_SEED], tls[SIGN_SEED];
 	struct buffer pem;
 	struct card   card;
+	unsigned      nmade;
+	char	      made[MADE_MOST][CONFIG_PATH_MOST]; /* by this run, in order */
 };
 
 static int complain_at(struct birth *b, enum err e, const char *rest, const char *help)
@@ -36,6 +40,33 @@ static int complain_at(struct birth *b, enum err e, const char *rest, const char
 	snprintf(path, sizeof path, "%s/%s", b->config.home, rest);
 	errno = saved;
 	return cli_err(b->cli, e, path, help);
+}
+
+/* ---- what this run made ---- */
+
+static void made_add(struct birth *b, const char *path)
+{
+	if (b->nmade < MADE_MOST)
+		snprintf(b->made[b->nmade++], CONFIG_PATH_MOST, "%s", path);
+}
+
+/* The last first, so that a folder is empty when its turn comes; one that holds something of somebody else stays. */
+static void made_undo(struct birth *b)
+{
+	bool left = false;
+
+	while (b->nmade > 0) {
+		const char *path = b->made[--b->nmade];
+
+		if (remove(path) == 0 || errno == ENOENT)
+			continue;
+		left = true;
+		(void)cli_err(b->cli, ERR_FILE, path, cli_text(b->cli, "this was made and is still there", "أُنشئ هذا وما زال موجودًا"));
+	}
+	if (!left)
+		fprintf(b->cli->complain, "  %s\n",
+			cli_text(b->cli, "nothing that was made is left; mend the cause and type it again",
+				 "أُزيل كل ما أُنشئ؛ عالج السبب ثم أعد كتابة الأمر"));
 }
 
 /* ---- seeds ---- */
@@ -129,8 +160,10 @@ static enum err card_store(struct birth *b, const char *path)
 	e = card_read(builder_bytes(&note), &read, NULL);
 	if (e == ERR_OK)
 		e = file_write_new(path, builder_bytes(&note), 0644);
-	if (e == ERR_OK)
-		b->card = read;
+	if (e != ERR_OK)
+		return e;
+	made_add(b, path);
+	b->card = read;
 	return e;
 }
 
@@ -154,10 +187,19 @@ static int nothing_there(struct birth *b, const char *card)
 	return EXIT_DONE;
 }
 
-static enum err folder_make(const char *path)
+static enum err folder_make(struct birth *b, const char *path)
 {
-	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+	struct stat s;
+
+	if (mkdir(path, 0700) == 0) {
+		made_add(b, path);
 		return ERR_OK;
+	}
+	if (errno != EEXIST)
+		return ERR_FILE;
+	if (stat(path, &s) == 0 && S_ISDIR(s.st_mode))
+		return ERR_OK;
+	errno = ENOTDIR;
 	return ERR_FILE;
 }
 
@@ -166,16 +208,16 @@ static int folders_make(struct birth *b)
 	static const char *const below[] = {"keys", "root", "partners", "agreements", "tokens"};
 	char			 path[CONFIG_PATH_MOST];
 
-	if (folder_make(b->config.home) != ERR_OK)
+	if (folder_make(b, b->config.home) != ERR_OK)
 		return cli_err(b->cli, ERR_FILE, b->config.home, NULL);
 	for (size_t i = 0; i < COUNT_OF(below); i++) {
 		int code = home_path(b->cli, &b->config, below[i], path);
 		if (code != EXIT_DONE)
 			return code;
-		if (folder_make(path) != ERR_OK)
+		if (folder_make(b, path) != ERR_OK)
 			return complain_at(b, ERR_FILE, below[i], NULL);
 	}
-	if (folder_make(b->config.data) != ERR_OK)
+	if (folder_make(b, b->config.data) != ERR_OK)
 		return cli_err(b->cli, ERR_FILE, b->config.data, NULL);
 	return EXIT_DONE;
 }
@@ -199,12 +241,16 @@ static int keys_store(struct birth *b)
 		enum err e = key_file_write_new(path, keys[i].seed);
 		if (e != ERR_OK)
 			return complain_at(b, e, keys[i].rest, NULL);
+		made_add(b, path);
 	}
 	int code = home_path(b->cli, &b->config, "keys/tls.pem", path);
 	if (code != EXIT_DONE)
 		return code;
 	enum err e = file_write_new(path, buffer_bytes(&b->pem), 0600);
-	return e == ERR_OK ? EXIT_DONE : complain_at(b, e, "keys/tls.pem", NULL);
+	if (e != ERR_OK)
+		return complain_at(b, e, "keys/tls.pem", NULL);
+	made_add(b, path);
+	return EXIT_DONE;
 }
 
 static int config_store(struct birth *b)
@@ -217,7 +263,10 @@ static int config_store(struct birth *b)
 	if (code != EXIT_DONE)
 		return code;
 	enum err e = file_write_new(path, bytes_of(text, (size_t)n), 0640);
-	return e == ERR_OK ? EXIT_DONE : complain_at(b, e, "mithaq.yaml", NULL);
+	if (e != ERR_OK)
+		return complain_at(b, e, "mithaq.yaml", NULL);
+	made_add(b, path);
+	return EXIT_DONE;
 }
 
 static void tell(struct birth *b, const char *card)
@@ -244,6 +293,18 @@ static void tell(struct birth *b, const char *card)
 	fprintf(cli->out, "  mithaq partner add PARTNER.card HOST:PORT\n  mithaq agreement activate AGREEMENT\n  mithaq serve\n");
 }
 
+static int all_store(struct birth *b, const char *card, const char *path)
+{
+	int code = folders_make(b);
+
+	if (code == EXIT_DONE)
+		code = keys_store(b);
+	if (code != EXIT_DONE)
+		return code;
+	enum err e = card_store(b, path);
+	return e == ERR_OK ? config_store(b) : complain_at(b, e, card, NULL);
+}
+
 static int birth_run(struct birth *b, const char *const seeds[2])
 {
 	char card[PARTY_MOST + 16], path[CONFIG_PATH_MOST];
@@ -259,17 +320,11 @@ static int birth_run(struct birth *b, const char *const seeds[2])
 	enum err e = card_make(b);
 	if (e != ERR_OK)
 		return cli_err(b->cli, e, card, NULL);
-	code = folders_make(b);
-	if (code == EXIT_DONE)
-		code = keys_store(b);
-	if (code != EXIT_DONE)
-		return code;
-	e = card_store(b, path);
-	if (e != ERR_OK)
-		return complain_at(b, e, card, NULL);
-	code = config_store(b);
+	code = all_store(b, card, path);
 	if (code == EXIT_DONE)
 		tell(b, path);
+	else
+		made_undo(b);
 	return code;
 }
 

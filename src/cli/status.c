@@ -12,7 +12,7 @@ static void print_partner(struct cli *cli, const json_t *p)
 	if (!up && *reply_text(p, "cause") != '\0')
 		fprintf(cli->out, ": %s", reply_text(p, "cause"));
 	if (reply_number(p, "unreceipted") > 0)
-		fprintf(cli->out, "; %s %llu", cli_text(cli, "without receipt:", "بلا إيصال:"), (unsigned long long)reply_number(p, "unreceipted"));
+		fprintf(cli->out, "%s %llu", cli_text(cli, "; without receipt:", "؛ بلا إيصال:"), (unsigned long long)reply_number(p, "unreceipted"));
 	fputc('\n', cli->out);
 }
 
@@ -24,9 +24,10 @@ static void print_channel(struct cli *cli, const json_t *c)
 		reply_text(c, "ledgers"), cli_text(cli, "ours (receipted/held)", "سجلنا (بإيصال/محفوظ)"),
 		(unsigned long long)reply_number(own, "receipted"), (unsigned long long)reply_number(own, "size"), cli_text(cli, "theirs", "سجلهم"),
 		(unsigned long long)reply_number(peer, "size"));
-	fprintf(cli->out, "  %-14s %s %llu, %s %llu, %s %llu, %s %llu\n", "", cli_text(cli, "asked", "الاستعلامات"),
-		(unsigned long long)reply_number(c, "asked"), cli_text(cli, "answered", "المجاب"), (unsigned long long)reply_number(c, "answered"),
-		cli_text(cli, "refused", "المرفوض"), (unsigned long long)reply_number(c, "refused"), cli_text(cli, "unanswered", "بلا جواب"),
+	fprintf(cli->out, "  %-14s %s %llu%s %llu%s %llu%s %llu\n", "", cli_text(cli, "asked", "الاستعلامات"),
+		(unsigned long long)reply_number(c, "asked"), cli_text(cli, ", answered", "، المجاب"),
+		(unsigned long long)reply_number(c, "answered"), cli_text(cli, ", refused", "، المرفوض"),
+		(unsigned long long)reply_number(c, "refused"), cli_text(cli, ", unanswered", "، بلا جواب"),
 		(unsigned long long)reply_number(c, "unanswered"));
 }
 

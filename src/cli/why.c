@@ -15,9 +15,9 @@ static void print_asked(struct cli *cli, const json_t *x)
 	const json_t *question = json_object_get(json_object_get(x, "proof"), "question");
 
 	print_line(cli, cli_text(cli, "asked", "سُئل"), reply_text(json_object_get(x, "times"), "accepted"));
-	fprintf(cli->out, "%s %s  %s %llu (%s), %s %llu\n", cli_text(cli, "by", "من"), reply_text(x, "from"),
+	fprintf(cli->out, "%s %s  %s %llu (%s)%s %llu\n", cli_text(cli, "by", "من"), reply_text(x, "from"),
 		cli_text(cli, "under clause", "بموجب البند"), (unsigned long long)reply_number(clause, "number"), reply_text(clause, "name"),
-		cli_text(cli, "entry", "القيد"), (unsigned long long)reply_number(question, "index"));
+		cli_text(cli, ", entry", "، القيد"), (unsigned long long)reply_number(question, "index"));
 }
 
 static void print_received(struct cli *cli, const json_t *x)
@@ -43,11 +43,20 @@ static const char *end_word(const struct cli *cli, const char *state)
 	return NULL;
 }
 
+/* The codes of the API, which stay as they are in English. */
+static const char *result_word(const struct cli *cli, const char *result)
+{
+	if (strcmp(result, "hit") == 0)
+		return cli_text(cli, "hit", "بنتيجة");
+	return strcmp(result, "no-hit") == 0 ? cli_text(cli, "no-hit", "لا نتيجة") : result;
+}
+
 static void print_end(struct cli *cli, const json_t *x)
 {
 	const json_t *refusal = json_object_get(x, "refusal");
 	const json_t *answer = json_object_get(json_object_get(x, "proof"), "answer");
 	const char   *word = end_word(cli, reply_text(x, "state"));
+	const char   *comma = cli_text(cli, ", ", "، ");
 
 	if (word == NULL) {
 		fprintf(cli->out, "%s\n", cli_text(cli, "no answer yet", "لا جواب بعد"));
@@ -55,9 +64,10 @@ static void print_end(struct cli *cli, const json_t *x)
 	}
 	print_line(cli, word, reply_text(json_object_get(x, "times"), "answered"));
 	if (refusal != NULL)
-		fprintf(cli->out, "%s %s (%s), ", cli_text(cli, "reason", "السبب"), reply_text(refusal, "reason"), reply_text(refusal, "rule"));
+		fprintf(cli->out, "%s %s: %s (%s)%s", cli_text(cli, "reason", "السبب"), reply_text(refusal, "reason"), reply_text(refusal, "text"),
+			reply_text(refusal, "rule"), comma);
 	else if (*reply_text(x, "result") != '\0')
-		fprintf(cli->out, "%s, ", reply_text(x, "result"));
+		fprintf(cli->out, "%s%s", result_word(cli, reply_text(x, "result")), comma);
 	if (answer != NULL)
 		fprintf(cli->out, "%s %llu", cli_text(cli, "entry", "القيد"), (unsigned long long)reply_number(answer, "index"));
 	fputc('\n', cli->out);

@@ -301,7 +301,7 @@ typedef void message_fn(struct desk *d, struct bytes payload);
 
 static message_fn *const from_core[] = {
 	[DESK_STATE] = desk_on_state,	      [DESK_REFUSED] = desk_on_refused,	      [DESK_FAILED] = desk_on_failed,
-	[DESK_PERMITTED] = desk_on_permitted, [DESK_PARTNERS_ARE] = desk_on_partners,
+	[DESK_PERMITTED] = desk_on_permitted, [DESK_PARTNERS_ARE] = desk_on_partners, [DESK_QUOTAS_ARE] = desk_on_quotas,
 };
 
 static message_fn *const from_reader[] = {

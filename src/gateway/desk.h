@@ -12,6 +12,7 @@
  * desk_ask.c       the body of a question, read strictly
  * desk_exchange.c  an exchange as JSON
  * desk_problem.c   problems (RFC 9457) and their pages
+ * desk_cause.c     why a partner is not there, in Arabic
  * desk_clauses.c   the catalogue and the request schemas
  * desk_status.c    status, health
  * desk_docs.c      the pages for people
@@ -44,6 +45,7 @@ enum asked {
 	ASKED_SHOW,
 	ASKED_EVIDENCE,
 	ASKED_STATUS,
+	ASKED_CLAUSES,
 };
 
 /* Whose words a status is still waiting for. */
@@ -66,6 +68,7 @@ struct pending {
 	const struct agreement *agreement; /* what we think the question falls under; NULL: nothing */
 	struct buffer		halves[2]; /* ASKED_STATUS: payloads of core and reader */
 	unsigned		missing;   /* ASKED_STATUS: HALF_... */
+	const char	       *asks;	   /* ASKED_CLAUSES: "me", "them" or "" */
 	uint16_t		place;	   /* in desk.active */
 };
 
@@ -201,7 +204,13 @@ struct problem problem_of_decision(const struct decision *d, const struct agreem
 
 /* ---- the others ---- */
 
+#define CAUSE_TEXT_MOST 640 /* of a cause as told, with its end */
+/* A link's reason in the language asked for; what no table knows stays in its own words. */
+void cause_text(const char *cause, enum lang lang, struct builder *out);
+void cause_json(struct json_writer *w, const char *cause, enum lang lang); /* as the member "cause" */
+
 void desk_clauses_get(struct call *c);
+void desk_on_quotas(struct desk *d, struct bytes payload);
 void desk_schema_get(struct call *c);
 void desk_status_get(struct call *c);
 void desk_on_partners(struct desk *d, struct bytes payload);
@@ -211,8 +220,20 @@ void desk_ready_get(struct call *c);
 void desk_openapi_get(struct call *c);
 void desk_docs_get(struct call *c);
 
-/* The whole of a clause list and of a schema, for the tests. */
-void clauses_json(struct json_writer *w, const struct papers *papers, const char *self, struct bytes asks, int32_t today, enum lang lang);
+/* What the core says was used on one UTC day; `rows` are quota_used after quota_used. */
+struct quotas {
+	int32_t	     day;
+	struct bytes rows;
+};
+
+/* The whole of a clause list and of a schema, for the tests. `quotas` is NULL when the core is not there to tell. */
+struct clauses {
+	const struct papers *papers;
+	const char	    *self, *asks; /* "me": what we may ask; "them": what may be asked of us; "": both */
+	int32_t		     today;
+	const struct quotas *quotas;
+};
+void clauses_json(struct json_writer *w, const struct clauses *list, enum lang lang);
 void schema_json(struct json_writer *w, const struct agreement *a, const struct clause *c, enum lang lang);
 
 /* spec/openapi.json, embedded at build. */

@@ -3,7 +3,8 @@
 
 #include "gateway/desk.h"
 
-#define DAY_MS 86400000ull
+#define DAY_MS	       ((uint64_t)86400000)
+#define CLAUSES_WAIT_S 10
 
 static const char *state_on(const struct agreement *a, int32_t today)
 {
@@ -24,7 +25,44 @@ static void purposes_json(struct json_writer *w, const struct clause *c, enum la
 	json_close(w, ']');
 }
 
-static void clause_row(struct json_writer *w, const struct agreement *a, const struct clause *c, int32_t today, enum lang lang)
+static bool quotas_read(struct bytes rows)
+{
+	struct quota_used row;
+	struct cursor	  c = cursor_on(rows);
+
+	while (cursor_left(&c) > 0)
+		if (quota_used_read(&c, &row) != ERR_OK)
+			return false;
+	return true;
+}
+
+/* A clause without a row has used none. */
+static uint64_t quotas_find(const struct quotas *q, const struct agreement *a, const struct clause *clause)
+{
+	struct quota_used row;
+	struct cursor	  c = cursor_on(q->rows);
+
+	while (cursor_left(&c) > 0 && quota_used_read(&c, &row) == ERR_OK)
+		if (row.clause == clause->number && hash_equal(&row.agreement, &a->id))
+			return row.used;
+	return 0;
+}
+
+static void quota_json(struct json_writer *w, const struct clauses *list, const struct agreement *a, const struct clause *c)
+{
+	char resets[25];
+
+	json_member_open(w, "quota", '{');
+	json_member_number(w, "per_day", c->per_day);
+	if (list->quotas != NULL) {
+		time_write((uint64_t)(list->quotas->day + 1) * DAY_MS, resets);
+		json_member_number(w, "used", quotas_find(list->quotas, a, c));
+		json_member(w, "resets", resets);
+	}
+	json_close(w, '}');
+}
+
+static void clause_row(struct json_writer *w, const struct clauses *list, const struct agreement *a, const struct clause *c, enum lang lang)
 {
 	char name[2 * NAME_MOST + 4], address[2 * NAME_MOST + 64];
 
@@ -41,37 +79,86 @@ static void clause_row(struct json_writer *w, const struct agreement *a, const s
 	json_member(w, "title", texts_in(&c->title, lang));
 	purposes_json(w, c, lang);
 	json_member(w, "request_schema", address);
-	if (c->per_day > 0) {
-		json_member_open(w, "quota", '{');
-		json_member_number(w, "per_day", c->per_day);
-		json_close(w, '}');
-	}
-	json_member(w, "state", state_on(a, today));
+	if (c->per_day > 0)
+		quota_json(w, list, a, c);
+	json_member(w, "state", state_on(a, list->today));
 	json_close(w, '}');
 }
 
-/* `asks`: "me" for what we may ask, "them" for what may be asked of us, empty for both. */
-void clauses_json(struct json_writer *w, const struct papers *papers, const char *self, struct bytes asks, int32_t today, enum lang lang)
+static void agreement_rows(struct json_writer *w, const struct clauses *list, const struct agreement *a, enum lang lang)
+{
+	int us = agreement_party(a, bytes_text(list->self));
+
+	for (unsigned i = 0; i < a->nclauses; i++) {
+		bool ours = (int)a->clause[i].asks == us;
+
+		if (list->asks[0] == '\0' || ours == (strcmp(list->asks, "me") == 0))
+			clause_row(w, list, a, &a->clause[i], lang);
+	}
+}
+
+void clauses_json(struct json_writer *w, const struct clauses *list, enum lang lang)
 {
 	json_open(w, '{');
 	json_member_open(w, "data", '[');
-	for (unsigned i = 0; i < papers->nagreements; i++) {
-		const struct agreement *a = papers->agreement[i];
-		int			us = agreement_party(a, bytes_text(self));
-
-		for (unsigned k = 0; k < a->nclauses; k++) {
-			bool ours = (int)a->clause[k].asks == us;
-
-			if (asks.n == 0 || ours == bytes_is(asks, "me"))
-				clause_row(w, a, &a->clause[k], today, lang);
-		}
-	}
+	for (unsigned i = 0; i < list->papers->nagreements; i++)
+		agreement_rows(w, list, list->papers->agreement[i], lang);
 	json_close(w, ']');
 	json_key(w, "next");
 	json_nothing(w);
 	json_close(w, '}');
 }
 
+static void clauses_send(struct desk *d, struct evhttp_request *request, const char *asks, const struct quotas *quotas, enum lang lang)
+{
+	struct json_writer   w = desk_json(d);
+	const struct clauses list = {
+		.papers = &d->papers, .self = d->process->config->party, .asks = asks, .today = (int32_t)(desk_wall_ms() / DAY_MS), .quotas = quotas};
+
+	clauses_json(&w, &list, lang);
+	desk_json_send(d, request, lang, 200, &w);
+}
+
+/* The core alone knows what was used today. False: it is not there. */
+static bool quotas_ask(struct call *c, const char *asks)
+{
+	uint8_t		memory[4];
+	struct builder	b = builder_on(memory, sizeof memory);
+	struct desk    *d = c->desk;
+	struct pending *p = d->core_up ? pending_new(c, ASKED_CLAUSES, CLAUSES_WAIT_S) : NULL;
+
+	if (p == NULL)
+		return false;
+	p->asks = asks;
+	build_u32(&b, p->ticket);
+	if (pipe_send(d->core, DESK_QUOTAS, builder_bytes(&b), -1) == ERR_OK)
+		return true;
+	pending_end(d, p);
+	return false;
+}
+
+void desk_on_quotas(struct desk *d, struct bytes payload)
+{
+	struct cursor	c = cursor_on(payload);
+	struct pending *p = pending_find(d, cursor_u32(&c));
+	struct quotas	quotas = {.day = (int32_t)cursor_u32(&c)};
+
+	quotas.rows = cursor_rest(&c);
+	if (cursor_err(&c) != ERR_OK || quotas.day < 0 || !quotas_read(quotas.rows)) {
+		journal(LEVEL_ERROR, "pipe", "the core's DESK_QUOTAS_ARE does not read");
+		return;
+	}
+	if (p == NULL || p->asked != ASKED_CLAUSES)
+		return;
+	struct evhttp_request *request = p->request;
+	const char	      *asks = p->asks;
+	enum lang	       lang = p->lang;
+	pending_end(d, p);
+	if (request != NULL)
+		clauses_send(d, request, asks, &quotas, lang);
+}
+
+/* The catalogue is true without the core too; then nobody can say what was used. */
 void desk_clauses_get(struct call *c)
 {
 	static const char *const known[] = {"asks"};
@@ -85,9 +172,9 @@ void desk_clauses_get(struct call *c)
 		desk_problem_fault(c, "malformed", &fault);
 		return;
 	}
-	struct json_writer w = desk_json(c->desk);
-	clauses_json(&w, &c->desk->papers, c->desk->process->config->party, asks, (int32_t)(desk_wall_ms() / DAY_MS), c->lang);
-	desk_json_send(c->desk, c->request, c->lang, 200, &w);
+	const char *whose = asks.n == 0 ? "" : bytes_is(asks, "me") ? "me" : "them";
+	if (!quotas_ask(c, whose))
+		clauses_send(c->desk, c->request, whose, NULL, c->lang);
 }
 
 /* ---- JSON Schema of a request ---- */

@@ -54,10 +54,12 @@ static const char head[] =
 	"<a href=\"/v1/openapi.json\">/v1/openapi.json</a>.</p>\n"
 	"<p lang=\"ar\" dir=\"rtl\">لا يعبر إلا ما يجيزه اتفاق وقّعه الطرفان. وصف الواجهة في <a href=\"/v1/openapi.json\">/v1/openapi.json</a>.</p>\n";
 
-static const char how[] =
-	"<h2>How to ask <span lang=\"ar\">كيف تستعلم</span></h2>\n<pre>"
-	"mithaq token new my-application          # shown once / يظهر مرة واحدة\n\n"
-	"curl -s http://127.0.0.1:7171/v1/queries \\\n  -H \"Authorization: Bearer $TOKEN\" -H \"Content-Type: application/json\" \\\n"
+static const char how[] = "<h2>How to ask <span lang=\"ar\">كيف تستعلم</span></h2>\n<pre>"
+			  "mithaq token new my-application          # shown once / يظهر مرة واحدة\n\n"
+			  "curl -s ";
+
+static const char how_then[] =
+	"/v1/queries \\\n  -H \"Authorization: Bearer $TOKEN\" -H \"Content-Type: application/json\" \\\n"
 	"  -H \"Idempotency-Key: my-request-1\" -H \"Prefer: wait=10\" -H \"Accept-Language: ar\" \\\n"
 	"  -d '{\"clause\": \"channel/name\", \"purpose\": \"...\", \"fields\": {\"...\": \"...\"}}'</pre>\n"
 	"<p>200: the body is the exchange; a partner's refusal is an answer too. 202: not answered yet, ask again at Location. "
@@ -101,6 +103,21 @@ static void agreement_part(struct page *p, const struct agreement *a)
 	html(p, "</table>\n");
 }
 
+/* Where this gateway listens; with `api: off` there is the socket alone. */
+static void address_part(struct page *p, const struct config *config)
+{
+	char socket[CONFIG_PATH_MOST];
+
+	if (config->api_listen != NULL) {
+		html(p, "http://");
+		words(p, config->api_listen);
+	} else if (config_data_path(config, "api.sock", socket) == ERR_OK) {
+		html(p, "--unix-socket ");
+		words(p, socket);
+		html(p, " http://localhost");
+	}
+}
+
 void desk_docs_get(struct call *c)
 {
 	struct desk *d = c->desk;
@@ -111,6 +128,8 @@ void desk_docs_get(struct call *c)
 	for (unsigned i = 0; i < d->papers.nagreements; i++)
 		agreement_part(&p, d->papers.agreement[i]);
 	html(&p, how);
+	address_part(&p, d->process->config);
+	html(&p, how_then);
 	if (p.err != ERR_OK) {
 		desk_problem_code(c, "internal");
 		return;

@@ -179,7 +179,7 @@ void problem_json(struct json_writer *w, const struct problem *p, enum lang lang
 		json_member(w, "since", since);
 	}
 	if (p->cause != NULL && *p->cause != '\0')
-		json_member(w, "cause", p->cause);
+		cause_json(w, p->cause, lang);
 	json_member(w, "remedy", p->remedy != NULL ? p->remedy : row->remedy[lang]);
 	/* After a 5xx nobody here can say; null is the honest answer, and repeating with the same key is safe. */
 	json_key(w, "left_the_house");

@@ -28,7 +28,7 @@ void desk_status_get(struct call *c)
 
 /* ---- the two halves as JSON; false when a half does not read ---- */
 
-static void partner_json(struct json_writer *w, const struct partner_state *p)
+static void partner_json(struct json_writer *w, const struct partner_state *p, enum lang lang)
 {
 	char since[25];
 
@@ -41,19 +41,19 @@ static void partner_json(struct json_writer *w, const struct partner_state *p)
 		json_member(w, "since", since);
 	}
 	if (!p->connected)
-		json_member(w, "cause", p->cause);
+		cause_json(w, p->cause, lang);
 	json_member_number(w, "unreceipted", p->unreceipted);
 	json_close(w, '}');
 }
 
-static bool partners_json(struct json_writer *w, struct bytes half)
+static bool partners_json(struct json_writer *w, struct bytes half, enum lang lang)
 {
 	struct cursor	     c = cursor_on(half);
 	struct partner_state p;
 
 	json_member_open(w, "partners", '[');
 	for (uint16_t n = cursor_u16(&c); n > 0 && partner_state_read(&c, &p) == ERR_OK; n--)
-		partner_json(w, &p);
+		partner_json(w, &p, lang);
 	json_close(w, ']');
 	return cursor_end(&c) == ERR_OK;
 }
@@ -112,7 +112,7 @@ static bool status_json(struct desk *d, struct json_writer *w, const struct pend
 	json_member(w, "version", MITHAQ_VERSION);
 	json_member(w, "environment", d->papers.card[0]->live ? "live" : "test");
 	json_member(w, "started", started);
-	bool whole = partners_json(w, buffer_bytes(&p->halves[0]));
+	bool whole = partners_json(w, buffer_bytes(&p->halves[0]), p->lang);
 	whole = channels_json(w, buffer_bytes(&p->halves[1])) && whole;
 	json_close(w, '}');
 	return whole;

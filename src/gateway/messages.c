@@ -110,6 +110,28 @@ enum err partner_state_read(struct cursor *c, struct partner_state *out)
 	return ERR_OK;
 }
 
+/* ---- quota used: agreement[32] | u16 clause | u64 used ---- */
+
+void quota_used_write(struct builder *b, const struct quota_used *q)
+{
+	build_copy(b, q->agreement.b, HASH_SIZE);
+	build_u16(b, q->clause);
+	build_u64(b, q->used);
+}
+
+enum err quota_used_read(struct cursor *c, struct quota_used *out)
+{
+	struct quota_used q = {0};
+
+	cursor_copy(c, q.agreement.b, HASH_SIZE);
+	q.clause = cursor_u16(c);
+	q.used = cursor_u64(c);
+	if (cursor_err(c) != ERR_OK)
+		return cursor_err(c);
+	*out = q;
+	return ERR_OK;
+}
+
 /*
  * ---- channel status ----
  *   text partner | text channel | text own origin | text peer origin | u64 own size, own receipted, peer size

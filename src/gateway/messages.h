@@ -22,11 +22,11 @@ enum role {
 
 enum message_type {
 	/* parent <-> everybody: the control pipe */
-	CONTROL_PIPE = 1, /* u8 role at the other end | u16 which (partner or provider number); carries the descriptor */
-	CONTROL_READY,	  /* child -> parent: nothing */
-	CONTROL_STOP,	  /* parent -> child: nothing; core closes its epochs with a TALLY first */
-	CONTROL_STOPPED,  /* core -> parent: closed in order */
-	CONTROL_RELOAD,	  /* parent -> desk: nothing; SIGHUP came, read the tokens again */
+	CONTROL_PIPE = 1,	/* u8 role at the other end | u16 which (partner or provider number); carries the descriptor */
+	CONTROL_READY,		/* child -> parent: nothing */
+	CONTROL_STOP,		/* parent -> child: nothing; core closes its epochs with a TALLY first */
+	CONTROL_STOPPED,	/* core -> parent: closed in order */
+	CONTROL_RELOAD,		/* parent -> desk: nothing; SIGHUP came, read the tokens again */
 	CONTROL_LEDGER_STOPPED, /* parent -> desk: nothing; the core ended itself after a failed write and stays down */
 
 	/* core <-> keeper. The core chooses handles. */
@@ -54,6 +54,8 @@ enum message_type {
 	DESK_PERMITTED,	   /* core -> desk: u32 ticket | u16 clause | u64 used: the answer to a dry run */
 	DESK_PARTNERS,	   /* desk -> core: u32 ticket */
 	DESK_PARTNERS_ARE, /* core -> desk: u32 ticket | u16 n | n x partner state */
+	DESK_QUOTAS,	   /* desk -> core: u32 ticket */
+	DESK_QUOTAS_ARE,   /* core -> desk: u32 ticket | i32 UTC day | n x quota used, to the end; clauses not named have used none */
 
 	/* core <-> worker */
 	WORKER_LOOKUP = 64, /* u64 ticket | u16 len, clause "channel/name" | u64 deadline_ms | u16 len, fields record | u16 len, purpose */
@@ -108,6 +110,15 @@ struct partner_state {
 };
 void	 partner_state_write(struct builder *b, const struct partner_state *p);
 enum err partner_state_read(struct cursor *c, struct partner_state *out) must_use;
+
+/* What was asked under a clause on one UTC day, by the party that asks there. */
+struct quota_used {
+	struct hash agreement;
+	uint16_t    clause;
+	uint64_t    used;
+};
+void	 quota_used_write(struct builder *b, const struct quota_used *q);
+enum err quota_used_read(struct cursor *c, struct quota_used *out) must_use;
 
 /* One channel as the reader sees it in the ledger. */
 struct channel_status {

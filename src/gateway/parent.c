@@ -638,7 +638,7 @@ static void parent_done(struct parent *p)
 
 static int parent_run(struct parent *p)
 {
-	enum err e = promise(PARENT_PROMISE, NULL);
+	enum err e = promise(PARENT_PROMISE, NULL, NULL);
 
 	if (e) {
 		journal(LEVEL_ERROR, err_name(e), "%s", err_text(e, LANG_EN));

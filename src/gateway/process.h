@@ -64,6 +64,7 @@ struct process {
 	process_word_fn *on_reload;	    /* CONTROL_RELOAD: read the tokens again (desk) */
 	process_word_fn *on_ledger_stopped; /* CONTROL_LEDGER_STOPPED: the core ended itself and stays down (desk) */
 	process_word_fn *on_turn;	    /* after each pass of the loop, before it sleeps: the core's turn */
+	const uint16_t	*ports;		    /* PROMISE_INET: the TCP ports that may be dialled, ended by 0; NULL: none */
 
 	/* process.c's own */
 	bool leaving, again;

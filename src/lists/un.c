@@ -538,7 +538,7 @@ static enum err read_all(struct reading *u)
 		return fault_at(u->fault, ERR_MALFORMED, u->complaint_line != 0 ? u->complaint_line : line_now(u), NULL, u->complaint,
 				"this is not whole XML: fetch the list again", "هذا ليس ملف XML كاملًا: نزِّل القائمة مرة أخرى");
 	if (u->report->individuals + u->report->entities == 0)
-		return fault_at(u->fault, ERR_MISSING, 0, "CONSOLIDATED_LIST", "no record", "a list has at least one INDIVIDUAL or ENTITY",
+		return fault_at(u->fault, ERR_MISSING, 0, "CONSOLIDATED_LIST", "", "a list has at least one INDIVIDUAL or ENTITY",
 				"في القائمة قيد واحد على الأقل من نوع INDIVIDUAL أو ENTITY");
 	return ERR_OK;
 }
@@ -588,7 +588,7 @@ enum err un_list_read(struct bytes xml, un_record_fn *each, void *arg, struct un
 	if (xml.n > UN_LIST_MOST)
 		return fault_at(fault, ERR_TOO_LONG, 0, NULL, NULL, "a list has at most 64 MiB", "لا يتجاوز حجم القائمة 64 ميبيبايت");
 	if (xml.n == 0)
-		return fault_at(fault, ERR_SHORT, 0, NULL, "an empty file", "fetch the list again", "نزِّل القائمة مرة أخرى");
+		return fault_at(fault, ERR_SHORT, 0, NULL, "", "fetch the list again", "نزِّل القائمة مرة أخرى");
 	u = calloc(1, sizeof *u);
 	if (u == NULL)
 		return ERR_MEMORY;

@@ -158,7 +158,7 @@ static unsigned line_of(const struct yaml *node)
 
 static enum err refuse(struct reading *r, const struct yaml *node, enum err e, const char *help, const char *help_ar)
 {
-	const char *found = node->kind == YAML_SCALAR ? node->text : node->kind == YAML_MAP ? "a mapping" : "a list";
+	const char *found = node->kind == YAML_SCALAR ? node->text : node->kind == YAML_MAP ? "{...}" : "[...]";
 
 	return fault_at(r->fault, e, line_of(node), node->key, found, help, help_ar);
 }
@@ -420,10 +420,9 @@ static enum err read_provider(struct reading *r, const struct yaml *node)
 	if (e)
 		return e;
 	if (!provider.sqlite)
-		return missing(r, node, "no sqlite", "say which database: sqlite: /srv/customs.db", "اذكر قاعدة البيانات: sqlite: /srv/customs.db");
+		return missing(r, node, "", "say which database: sqlite: /srv/customs.db", "اذكر قاعدة البيانات: sqlite: /srv/customs.db");
 	if (!provider.statement)
-		return missing(r, node, "no statement", "say which SELECT answers it: statement: SELECT ...",
-			       "اذكر الاستعلام الذي يجيب: statement: SELECT ...");
+		return missing(r, node, "", "say which SELECT answers it: statement: SELECT ...", "اذكر الاستعلام الذي يجيب: statement: SELECT ...");
 	c->provider[c->nproviders++] = provider;
 	return ERR_OK;
 }
@@ -478,7 +477,7 @@ static enum err check_partners(struct reading *r, const struct yaml *root)
 		if (strcmp(p->name, r->c->party) == 0)
 			return missing(r, partners->at[i], p->name, "this is the name of our own party", "هذا اسم طرفنا نحن");
 		if (!p->dial && !p->listen)
-			return missing(r, partners->at[i], "neither dial nor listen", "say where we dial (host:port) or where we listen",
+			return missing(r, partners->at[i], "", "say where we dial (host:port) or where we listen",
 				       "اذكر أين نتصل (host:port) أو أين نستمع");
 	}
 	return ERR_OK;
@@ -487,7 +486,7 @@ static enum err check_partners(struct reading *r, const struct yaml *root)
 static enum err check_whole(struct reading *r, const struct yaml *root)
 {
 	if (!r->c->party)
-		return fault_at(r->fault, ERR_MISSING, 1, "party", "no party", "say who we are: party: customs.kw.example",
+		return fault_at(r->fault, ERR_MISSING, 1, "party", "", "say who we are: party: customs.kw.example",
 				"اذكر من نحن: party: customs.kw.example");
 	enum err e = place_listen(r);
 	return e ? e : check_partners(r, root);

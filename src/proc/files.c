@@ -179,9 +179,11 @@ static enum err key_mode_check(const struct stat *about, struct fault *fault)
 	mode_t mode = about->st_mode & 07777;
 	char   found[16];
 
-	if (about->st_uid != geteuid())
-		return key_fault(fault, ERR_MODE, "another owner", "give the file to the user that runs mithaq: chown",
+	if (about->st_uid != geteuid()) {
+		(void)snprintf(found, sizeof found, "uid %u", (unsigned)about->st_uid);
+		return key_fault(fault, ERR_MODE, found, "give the file to the user that runs mithaq: chown",
 				 "اجعل الملف ملكًا للمستخدم الذي يشغّل ميثاق: chown");
+	}
 	if (mode == 0600 || mode == 0400)
 		return ERR_OK;
 	(void)snprintf(found, sizeof found, "%04o", (unsigned)mode);

@@ -158,8 +158,8 @@ static const struct call calls[] = {
 	{"socket", INET, 0, ALL_BITS, AF_INET},
 	{"socket", INET, 0, ALL_BITS, AF_INET6},
 	{"connect", INET, 0, 0, 0},
-	{"bind", INET, 0, 0, 0},
-	{"listen", INET, 0, 0, 0},
+	{"bind", CHILDREN, 0, 0, 0}, /* link and desk bind and listen before they promise */
+	{"listen", CHILDREN, 0, 0, 0},
 	{"accept", INET | ACCEPT, 0, 0, 0},
 	{"accept4", INET | ACCEPT, 0, 0, 0},
 	{"getsockname", INET | ACCEPT, 0, 0, 0},
@@ -199,7 +199,10 @@ static const struct call calls[] = {
 	{"getpgrp", CHILDREN, 0, 0, 0},
 };
 
-/* Looking at socket's second argument too: stream sockets only. SOCK_NONBLOCK and SOCK_CLOEXEC stand above these bits. */
+/*
+ * Looking at socket's other arguments too: stream sockets only (SOCK_NONBLOCK and SOCK_CLOEXEC stand above these
+ * bits) and no protocol by number: Landlock's rules for ports know TCP, not the stream protocols beside it.
+ */
 #define SOCK_KIND_BITS 0xf
 
 /* ---- seccomp ---- */
@@ -211,7 +214,8 @@ static int call_permit(scmp_filter_ctx filter, const struct call *call, int numb
 	struct scmp_arg_cmp look = SCMP_CMP64(call->argument, SCMP_CMP_MASKED_EQ, call->mask, call->value);
 	if (number != SCMP_SYS(socket))
 		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1, look);
-	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 2, look, SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, SOCK_KIND_BITS, SOCK_STREAM));
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 3, look, SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, SOCK_KIND_BITS, SOCK_STREAM),
+				SCMP_CMP64(2, SCMP_CMP_EQ, 0, 0));
 }
 
 /* A name that this libseccomp does not know is not permitted; a call that this machine does not have needs no rule. */
@@ -279,6 +283,8 @@ enum {
 #define FILE_RIGHTS (FILE_EXECUTE | FILE_WRITE | FILE_READ | TRUNCATE | IOCTL) /* what a rule on a file, not a folder, may name */
 
 #define RULE_PATH_BENEATH 1
+#define RULE_PORT	  2
+#define PORTS_FROM	  4 /* the version */
 #define QUERY_VERSION	  1u
 
 struct rule_set {
@@ -291,6 +297,11 @@ struct rule_path {
 	uint64_t rights;
 	int32_t	 folder;
 } __attribute__((packed));
+
+struct rule_port {
+	uint64_t rights;
+	uint64_t port;
+};
 
 #ifndef SYS_landlock_create_ruleset
 #define SYS_landlock_create_ruleset 444
@@ -353,23 +364,37 @@ static enum err paths_permit(int rules, uint64_t handled, unsigned what, const s
 	return ERR_OK;
 }
 
+static enum err ports_permit(int rules, unsigned what, const uint16_t *ports)
+{
+	if (!(what & INET))
+		return ERR_OK;
+	for (; ports && *ports; ports++) {
+		struct rule_port rule = {.rights = TCP_CONNECT, .port = *ports};
+		if (syscall(SYS_landlock_add_rule, rules, RULE_PORT, &rule, 0) != 0)
+			return ERR_SANDBOX;
+	}
+	return ERR_OK;
+}
+
 /* Everything handled and not permitted by a rule is denied. */
-static enum err landlock_confine(unsigned what, const struct promise_path *paths)
+static enum err landlock_confine(unsigned what, const struct promise_path *paths, const uint16_t *ports)
 {
 	int version = landlock_version();
 
 	if (version < 1)
 		return ERR_SANDBOX;
 	struct rule_set set = {.files = file_rights(version)};
-	if (version >= 4 && !(what & INET))
+	if (version >= PORTS_FROM)
 		set.tcp = TCP_BIND | TCP_CONNECT;
 	if (version >= 6)
 		set.scoped = SCOPE_SOCKET | SCOPE_SIGNAL;
-	size_t		     size = version >= 6 ? sizeof set : version >= 4 ? 2 * sizeof(uint64_t) : sizeof(uint64_t);
+	size_t		     size = version >= 6 ? sizeof set : version >= PORTS_FROM ? 2 * sizeof(uint64_t) : sizeof(uint64_t);
 	scoped(fd_close) int rules = (int)syscall(SYS_landlock_create_ruleset, &set, size, 0);
 	if (rules < 0)
 		return ERR_SANDBOX;
 	enum err e = paths_permit(rules, set.files, what, paths);
+	if (!e && version >= PORTS_FROM)
+		e = ports_permit(rules, what, ports);
 	if (e)
 		return e;
 	return syscall(SYS_landlock_restrict_self, rules, 0) == 0 ? ERR_OK : ERR_SANDBOX;
@@ -388,7 +413,12 @@ int promise_available(void)
 	return CONFINES && landlock_version() >= 1;
 }
 
-enum err promise(unsigned what, const struct promise_path *paths)
+int promise_ports_available(void)
+{
+	return CONFINES && landlock_version() >= PORTS_FROM;
+}
+
+enum err promise(unsigned what, const struct promise_path *paths, const uint16_t *ports)
 {
 	/* A sanitizer's runtime opens files and makes memory executable as it likes: such builds are for finding faults. */
 	if (!CONFINES)
@@ -397,7 +427,7 @@ enum err promise(unsigned what, const struct promise_path *paths)
 		return ERR_SANDBOX;
 	/* The parent touches no file after its start, and what it denied its children could not take back: they confine themselves. */
 	if (!(what & CHILDREN)) {
-		enum err e = landlock_confine(what, paths);
+		enum err e = landlock_confine(what, paths, ports);
 		if (e)
 			return e;
 	}

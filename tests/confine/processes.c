@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 
@@ -15,6 +17,8 @@
 
 static char	   folder[64];
 static struct home north, south;
+
+#define PARTNER_PORT 9
 
 static void open_a_file(evutil_socket_t fd unused_arg, short what unused_arg, void *arg unused_arg)
 {
@@ -32,6 +36,32 @@ static void do_nothing(void *arg unused_arg, uint8_t type unused_arg, struct byt
 
 static void ended(void *arg unused_arg, enum err why unused_arg)
 {
+}
+
+/* Nobody listens there: an answer of any kind but EACCES shows that asking was permitted. */
+static enum ending connects_to(uint16_t port)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int		   fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return connect(fd, (struct sockaddr *)&at, sizeof at) == 0 || errno != EACCES ? ENDED_WELL : ENDED_REFUSED;
+}
+
+static void dial_the_partner(evutil_socket_t fd unused_arg, short what unused_arg, void *arg unused_arg)
+{
+	_exit(connects_to(PARTNER_PORT) == ENDED_WELL ? 0 : CODE_REFUSED);
+}
+
+static void dial_another_port(evutil_socket_t fd unused_arg, short what unused_arg, void *arg unused_arg)
+{
+	_exit(connects_to(PARTNER_PORT + 1) == ENDED_WELL ? 0 : CODE_REFUSED);
+}
+
+static void bind_a_port(evutil_socket_t fd unused_arg, short what unused_arg, void *arg unused_arg)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	_exit(bind(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&at, sizeof at) == 0 ? 0 : CODE_REFUSED);
 }
 
 /* The deed waits in the loop, which begins to turn when the process has promised. */
@@ -64,6 +94,36 @@ static void test_a_link_that_opens_a_file_dies(void **state unused_arg)
 static void test_a_link_may_open_a_socket(void **state unused_arg)
 {
 	assert_int_equal(process_does(ROLE_LINK, link_main, open_a_socket), ENDED_WELL);
+}
+
+static void test_a_link_may_dial_its_partner(void **state unused_arg)
+{
+	assert_int_equal(process_does(ROLE_LINK, link_main, dial_the_partner), ENDED_WELL);
+}
+
+static void test_a_link_that_dials_another_port_is_refused(void **state unused_arg)
+{
+	if (!promise_ports_available())
+		skip();
+	assert_int_equal(process_does(ROLE_LINK, link_main, dial_another_port), ENDED_REFUSED);
+}
+
+/* The partner dials us: then there is no port that this link may dial. */
+static void test_a_link_that_only_listens_dials_nobody(void **state unused_arg)
+{
+	const char *dial = north.config.partner[0].dial;
+
+	if (!promise_ports_available())
+		skip();
+	north.config.partner[0].dial = NULL;
+	enum ending e = process_does(ROLE_LINK, link_main, dial_the_partner);
+	north.config.partner[0].dial = dial;
+	assert_int_equal(e, ENDED_REFUSED);
+}
+
+static void test_a_link_that_binds_dies(void **state unused_arg)
+{
+	assert_int_equal(process_does(ROLE_LINK, link_main, bind_a_port), ENDED_KILLED);
 }
 
 static void test_a_keeper_that_opens_a_file_dies(void **state unused_arg)
@@ -113,8 +173,14 @@ static int teardown(void **state unused_arg)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_link_that_opens_a_file_dies),		cmocka_unit_test(test_a_link_may_open_a_socket),
-		cmocka_unit_test(test_a_keeper_that_opens_a_file_dies),		cmocka_unit_test(test_a_keeper_that_opens_a_socket_dies),
+		cmocka_unit_test(test_a_link_that_opens_a_file_dies),
+		cmocka_unit_test(test_a_link_may_open_a_socket),
+		cmocka_unit_test(test_a_link_may_dial_its_partner),
+		cmocka_unit_test(test_a_link_that_dials_another_port_is_refused),
+		cmocka_unit_test(test_a_link_that_only_listens_dials_nobody),
+		cmocka_unit_test(test_a_link_that_binds_dies),
+		cmocka_unit_test(test_a_keeper_that_opens_a_file_dies),
+		cmocka_unit_test(test_a_keeper_that_opens_a_socket_dies),
 		cmocka_unit_test(test_a_keeper_without_its_key_does_not_start),
 	};
 

@@ -93,13 +93,43 @@ static bool make_unix_socket(void)
 	return socket(AF_UNIX, SOCK_STREAM, 0) >= 0;
 }
 
-/* Port 1 of loopback: nobody is there, and the answer shows that asking was permitted. */
-static bool connect_somewhere(void)
+#define PORT_NAMED 1
+#define PORT_OTHER 2
+
+/* Nobody is there on loopback, and the answer shows that asking was permitted. */
+static bool connect_to(uint16_t port)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(1), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int		   fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	return fd >= 0 && (connect(fd, (struct sockaddr *)&at, sizeof at) == 0 || errno == ECONNREFUSED);
+}
+
+static bool connect_to_the_port_named(void)
+{
+	return connect_to(PORT_NAMED);
+}
+
+static bool connect_to_another_port(void)
+{
+	return connect_to(PORT_OTHER);
+}
+
+static bool make_multipath_socket(void)
+{
+	return socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP) >= 0;
+}
+
+static bool bind_a_port(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	return bind(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&at, sizeof at) == 0;
+}
+
+static bool listen_on_a_new_socket(void)
+{
+	return listen(socket(AF_INET, SOCK_STREAM, 0), 1) == 0;
 }
 
 static int listening = -1;
@@ -210,7 +240,11 @@ static const struct {
 	{"write: opens a socket", PROMISE_STDIO | PROMISE_WRITE, make_socket, ENDED_KILLED, true},
 	{"write: runs a program", PROMISE_STDIO | PROMISE_WRITE, run_program, ENDED_KILLED, true},
 
-	{"inet: connects", PROMISE_STDIO | PROMISE_INET, connect_somewhere, ENDED_WELL, false},
+	{"inet: connects to the port named", PROMISE_STDIO | PROMISE_INET, connect_to_the_port_named, ENDED_WELL, false},
+	{"inet: connects to another port", PROMISE_STDIO | PROMISE_INET, connect_to_another_port, ENDED_REFUSED, false},
+	{"inet: goes round by a protocol beside TCP", PROMISE_STDIO | PROMISE_INET, make_multipath_socket, ENDED_KILLED, false},
+	{"inet: binds", PROMISE_STDIO | PROMISE_INET, bind_a_port, ENDED_KILLED, false},
+	{"inet: listens", PROMISE_STDIO | PROMISE_INET, listen_on_a_new_socket, ENDED_KILLED, false},
 	{"inet: accepts", PROMISE_STDIO | PROMISE_INET, accept_one, ENDED_WELL, false},
 	{"inet: opens a datagram socket", PROMISE_STDIO | PROMISE_INET, make_datagram_socket, ENDED_KILLED, false},
 	{"inet: opens a Unix socket", PROMISE_STDIO | PROMISE_INET, make_unix_socket, ENDED_KILLED, false},
@@ -230,10 +264,11 @@ static const struct {
 static enum ending deed_do(size_t i)
 {
 	struct promise_path paths[] = {{folder, deeds[i].writable}, {NULL, 0}};
+	const uint16_t	    ports[] = {PORT_NAMED, 0};
 	pid_t		    pid = fork();
 
 	if (pid == 0) {
-		if (promise(deeds[i].promises, paths))
+		if (promise(deeds[i].promises, paths, ports))
 			_exit(99);
 		_exit(deeds[i].deed() ? 0 : CODE_REFUSED);
 	}
@@ -245,6 +280,8 @@ static void test_each_promise_is_kept(void **state unused_arg)
 	static const char *const names[] = {"worked", "was refused", "was killed", "ended in another way"};
 
 	for (size_t i = 0; i < COUNT_OF(deeds); i++) {
+		if (deeds[i].deed == connect_to_another_port && !promise_ports_available())
+			continue;
 		enum ending ending = deed_do(i);
 
 		if (ending != deeds[i].ending)
@@ -259,11 +296,11 @@ static void test_a_child_of_the_parent_promises_less(void **state unused_arg)
 	pid_t parent = fork();
 
 	if (parent == 0) {
-		if (promise(PROMISE_STDIO | PROMISE_READ | PROMISE_WRITE | PROMISE_INET | PROMISE_ACCEPT | PROMISE_CHILDREN, NULL))
+		if (promise(PROMISE_STDIO | PROMISE_READ | PROMISE_WRITE | PROMISE_INET | PROMISE_ACCEPT | PROMISE_CHILDREN, NULL, NULL))
 			_exit(99);
 		pid_t keeper = fork();
 		if (keeper == 0) {
-			if (promise(PROMISE_STDIO, NULL) || !ordinary_work())
+			if (promise(PROMISE_STDIO, NULL, NULL) || !ordinary_work())
 				_exit(99);
 			(void)make_socket();
 			_exit(0);
@@ -280,7 +317,7 @@ static void test_a_promise_that_cannot_be_made_is_an_error(void **state unused_a
 
 	if (pid == 0) {
 		const struct promise_path paths[] = {{"/nowhere/at/all", 0}, {NULL, 0}};
-		_exit(promise(PROMISE_STDIO | PROMISE_READ, paths) == ERR_SANDBOX ? 0 : CODE_REFUSED);
+		_exit(promise(PROMISE_STDIO | PROMISE_READ, paths, NULL) == ERR_SANDBOX ? 0 : CODE_REFUSED);
 	}
 	assert_int_equal(child_ending(pid), ENDED_WELL);
 }

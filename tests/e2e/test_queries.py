@@ -296,6 +296,11 @@ def test_the_quota_holds_at_the_asking_side_and_in_a_new_epoch():
         done = p.us.run("query", CLAUSE, f"declaration={KNOWN}", "--purpose", "duty-assessment", check=False)
         same(done.returncode, 3)
         assert "500" not in done.stderr and "3" in done.stderr
+        for party, asks in ((p.us, "me"), (p.kw, "them")):
+            _, _, said = party.http("GET", f"/v1/clauses?asks={asks}", token=party.token("catalogue"))
+            quota = next(c["quota"] for c in said["data"] if c["clause"] == CLAUSE)
+            same((quota["per_day"], quota["used"]), (3, 3))
+            assert quota["resets"].endswith("T00:00:00.000Z"), quota
         p.us.stop()
         p.us.start()
         p.wait_linked()

@@ -7,6 +7,11 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include "cli_run.h"
 
 /* ---- init ---- */
@@ -61,6 +66,97 @@ static void bad_words_to_init(void **state)
 	assert_int_equal(run("--home %s/x init a.example --colour red", room), EXIT_USAGE);
 	assert_int_equal(run("--home %s/x init", room), EXIT_USAGE);
 	assert_int_equal(access(in_room("x"), F_OK), -1);
+}
+
+static bool stands(const char *rest)
+{
+	struct stat s;
+
+	return lstat(in_room(rest), &s) == 0;
+}
+
+/* A file stands where a folder is needed: what was made before it goes, what others made stays. */
+static void a_birth_that_fails_leaves_nothing(void **state)
+{
+	(void)state;
+	static const char *const gone[] = {"half/keys", "half/root", "half/agreements", "half/data", "half/mithaq.yaml"};
+
+	assert_int_equal(mkdir(in_room("half"), 0755), 0);
+	assert_int_equal(mkdir(in_room("half/partners"), 0755), 0);
+	write_text("half/partners/other.card", "somebody else's");
+	write_text("half/tokens", "not a folder");
+	assert_int_equal(run("--lang en --home %s/half init a.example", room), EXIT_INTERNAL);
+	assert_non_null(strstr(complained, "tokens"));
+	assert_non_null(strstr(complained, "nothing that was made is left"));
+	for (size_t i = 0; i < COUNT_OF(gone); i++)
+		assert_false(stands(gone[i]));
+	assert_true(stands("half/tokens"));
+	assert_true(stands("half/partners/other.card"));
+	assert_int_equal(remove(in_room("half/tokens")), 0);
+	assert_int_equal(run("--lang ar --home %s/half init a.example", room), EXIT_DONE);
+}
+
+/* No file may grow past 300 bytes: the keys are written, the certificate is not, and no key is left behind. */
+static void a_full_disk_leaves_no_key(void **state)
+{
+	(void)state;
+	struct rlimit before, small;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = (struct rlimit){.rlim_cur = 300, .rlim_max = before.rlim_max};
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	int code = run("--lang ar --home %s/full init a.example", room);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(code, EXIT_INTERNAL);
+	assert_non_null(strstr(complained, "keys/tls.pem"));
+	assert_non_null(strstr(complained, "أُزيل كل ما أُنشئ"));
+	assert_false(stands("full"));
+	assert_int_equal(run("--home %s/full init a.example", room), EXIT_DONE);
+	assert_true(stands("full/keys/log.key"));
+}
+
+/* ---- the gateway is away ---- */
+
+static void said_away(const char *words)
+{
+	char line[256];
+
+	snprintf(line, sizeof line, "--lang en --home %s/us %s", room, words);
+	assert_int_equal(run("%s", line), EXIT_UNREACHABLE);
+	assert_non_null(strstr(complained, "the gateway is not running"));
+	assert_non_null(strstr(complained, "us/data/api.sock"));
+	assert_non_null(strstr(complained, "mithaq serve"));
+	snprintf(line, sizeof line, "--lang ar --home %s/us %s", room, words);
+	assert_int_equal(run("%s", line), EXIT_UNREACHABLE);
+	assert_non_null(strstr(complained, "البوابة لا تعمل"));
+	assert_non_null(strstr(complained, "mithaq serve"));
+}
+
+static void all_said_away(void)
+{
+	said_away("why q_00000000000000000000000000");
+	assert_non_null(strstr(complained, "mithaq log show"));
+	said_away("status");
+	said_away("query customs/declaration-status declaration=2026-0048817 --purpose duty-assessment");
+	assert_non_null(strstr(complained, "لم يُرسل شيء"));
+}
+
+/* There was never a socket; or one stands there of a gateway that was killed. */
+static void a_gateway_that_is_away_is_said_so(void **state)
+{
+	(void)state;
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int		   fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_int_equal(run("--home %s/us token new clerk --cli", room), EXIT_DONE);
+	all_said_away();
+	snprintf(at.sun_path, sizeof at.sun_path, "%s", in_room("us/data/api.sock"));
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	close(fd);
+	all_said_away();
+	assert_int_equal(remove(in_room("us/data/api.sock")), 0);
+	assert_int_equal(remove(in_room("us/cli.token")), 0);
 }
 
 /* ---- partner ---- */
@@ -233,6 +329,8 @@ int main(void)
 		cmocka_unit_test(a_new_party),
 		cmocka_unit_test(nothing_is_written_over),
 		cmocka_unit_test(bad_words_to_init),
+		cmocka_unit_test(a_birth_that_fails_leaves_nothing),
+		cmocka_unit_test(a_full_disk_leaves_no_key),
 		cmocka_unit_test(partners_are_added),
 		cmocka_unit_test(cards_that_are_refused),
 		cmocka_unit_test(check_runs_the_examples),
@@ -240,6 +338,7 @@ int main(void)
 		cmocka_unit_test(a_key_that_others_read_is_refused),
 		cmocka_unit_test(activation),
 		cmocka_unit_test(tokens),
+		cmocka_unit_test(a_gateway_that_is_away_is_said_so),
 		cmocka_unit_test(options),
 	};
 

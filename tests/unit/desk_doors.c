@@ -398,6 +398,23 @@ static void foreign_host(void **state)
 	expect_code(fd, 200, "busy");
 }
 
+/* What the page says can be copied: it names the port of this gateway. */
+static void the_page_names_the_port(void **state)
+{
+	(void)state;
+	struct answered got;
+	char		address[64];
+	int		fd = dial_tcp();
+
+	request(fd, "GET /docs", "Host: localhost\r\n", "");
+	answer_read(fd, &got);
+	assert_int_equal(got.status, 200);
+	snprintf(address, sizeof address, "curl -s http://127.0.0.1:%u/v1/queries ", port);
+	assert_non_null(strstr((const char *)got.raw.at, address));
+	assert_null(strstr((const char *)got.raw.at, ":7171"));
+	answered_done(&got);
+}
+
 static void shown_by_the_reader(void **state)
 {
 	(void)state;
@@ -501,6 +518,77 @@ static void status_has_two_halves(void **state)
 	answered_done(&got);
 }
 
+/* The next request for the catalogue is at the core, which says what was used; `n` bytes of its rows arrive. */
+static int catalogue_asked(const struct quota_used *q, size_t cut)
+{
+	uint8_t	       memory[128];
+	struct builder b = builder_on(memory, sizeof memory);
+	int	       fd = dial_unix();
+
+	nheard = 0;
+	request(fd, "GET /v1/clauses?asks=me", with_token(""), "");
+	WAIT_UNTIL(nheard == 1);
+	assert_int_equal(heard[0].type, DESK_QUOTAS);
+	assert_int_equal(heard[0].payload.n, 4);
+	build_copy(&b, heard[0].payload.at, 4);
+	build_u32(&b, 20780);
+	quota_used_write(&b, q);
+	b.n -= cut;
+	say(core, DESK_QUOTAS_ARE, &b);
+	return fd;
+}
+
+static const json_t *first_quota(const struct answered *a)
+{
+	return json_object_get(json_array_get(json_object_get(a->json, "data"), 0), "quota");
+}
+
+static struct quota_used quota_made(uint64_t used)
+{
+	char		  file[CONFIG_PATH_MOST] = "";
+	struct papers	  papers;
+	struct fault	  fault;
+	struct quota_used q = {.clause = 7, .used = used};
+
+	assert_int_equal(papers_load(&config, &papers, file, &fault), ERR_OK);
+	q.agreement = papers.agreement[0]->id;
+	papers_done(&papers);
+	return q;
+}
+
+static void the_catalogue_says_what_was_used(void **state)
+{
+	(void)state;
+	struct quota_used q = quota_made(38);
+	struct answered	  got;
+
+	answer_read(catalogue_asked(&q, 0), &got);
+	assert_int_equal(got.status, 200);
+	assert_int_equal(json_integer_value(json_object_get(first_quota(&got), "used")), 38);
+	assert_string_equal(text(first_quota(&got), "resets"), "2026-11-24T00:00:00.000Z");
+	answered_done(&got);
+}
+
+/* A message that does not read is no answer; the client hears of the core's end, not of a number nobody said. */
+static void a_cut_message_of_quotas_is_not_believed(void **state)
+{
+	(void)state;
+	struct quota_used q = quota_made(38);
+	int		  fd = catalogue_asked(&q, 1);
+	struct answered	  got;
+
+	pipe_free(core);
+	expect_code(fd, 503, "busy");
+	fd = dial_unix();
+	request(fd, "GET /v1/clauses?asks=me", with_token(""), "");
+	answer_read(fd, &got); /* without a core the catalogue is still true */
+	assert_int_equal(got.status, 200);
+	assert_int_equal(json_integer_value(json_object_get(first_quota(&got), "per_day")), 500);
+	assert_null(json_object_get(first_quota(&got), "used"));
+	answered_done(&got);
+	core = hand_over(ROLE_CORE);
+}
+
 /* The core goes: who waited is told to repeat; the next one finds the fresh core. */
 static void the_core_goes_and_comes(void **state)
 {
@@ -523,7 +611,7 @@ static void a_revoked_token(void **state)
 	memcpy(good, token, sizeof good);
 	assert_int_equal(run("--home %s/us token new other", room), EXIT_DONE);
 	snprintf(token, sizeof token, "%.*s", (int)strcspn(said, "\n"), said);
-	request(fd, "GET /v1/clauses", with_token(""), "");
+	request(fd, "GET /v1/clauses/customs/declaration-status/request.schema.json", with_token(""), "");
 	expect_code(fd, 200, "");
 	assert_int_equal(run("--home %s/us token revoke other", room), EXIT_DONE);
 	fd = dial_unix();
@@ -631,9 +719,12 @@ int main(void)
 		cmocka_unit_test(refused_at_the_door),
 		cmocka_unit_test(refused_with_a_token),
 		cmocka_unit_test(foreign_host),
+		cmocka_unit_test(the_page_names_the_port),
 		cmocka_unit_test(shown_by_the_reader),
 		cmocka_unit_test(a_patient_get),
 		cmocka_unit_test(status_has_two_halves),
+		cmocka_unit_test(the_catalogue_says_what_was_used),
+		cmocka_unit_test(a_cut_message_of_quotas_is_not_believed),
 		cmocka_unit_test(the_core_goes_and_comes),
 		cmocka_unit_test(a_revoked_token),
 		cmocka_unit_test(the_ledger_stopped),

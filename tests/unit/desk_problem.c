@@ -226,7 +226,8 @@ static void catalogue_and_schema(void **state)
 	struct buffer	   out = {.most = 65536};
 	struct json_writer w = json_writer_on(&out);
 
-	clauses_json(&w, &papers, US, bytes_text("me"), 20780, LANG_EN);
+	struct clauses list = {.papers = &papers, .self = US, .asks = "me", .today = 20780};
+	clauses_json(&w, &list, LANG_EN);
 	json_t *json = read_back(&out);
 	assert_true(json_array_size(json_object_get(json, "data")) >= 1);
 	assert_string_equal(text(json_array_get(json_object_get(json, "data"), 0), "from"), US);
@@ -244,6 +245,91 @@ static void catalogue_and_schema(void **state)
 	json_decref(json);
 	assert_null(clause_asked(&papers, US, bytes_text("other.example"), bytes_text("customs/declaration-status"), 20780, &a));
 	assert_null(clause_asked(&papers, US, BYTES_NONE, bytes_text("customs/no-such"), 20780, &a));
+}
+
+/* ---- causes ---- */
+
+static void cause_is(const char *cause, const char *expected)
+{
+	char	       text[CAUSE_TEXT_MOST];
+	struct builder b = builder_on(text, sizeof text - 1);
+
+	cause_text(cause, LANG_AR, &b);
+	assert_int_equal(b.err, ERR_OK);
+	text[b.n] = '\0';
+	assert_string_equal(text, expected);
+	b = builder_on(text, sizeof text - 1);
+	cause_text(cause, LANG_EN, &b);
+	text[b.n] = '\0';
+	assert_string_equal(text, cause);
+}
+
+static void a_cause_is_told_in_arabic(void **state)
+{
+	(void)state;
+	cause_is("the connection failed: Connection refused", "أخفق الاتصال: لا أحد يستمع عند العنوان");
+	cause_is("the partner said: this gateway stops", "قال الشريك: هذه البوابة تتوقف");
+	cause_is("the partner's certificate is not the one on its card: card says 5b7e0c..91, it showed 90ad41..7c",
+		 "شهادة الشريك ليست التي على بطاقته: في البطاقة 5b7e0c..91، وأظهر 90ad41..7c");
+	cause_is("the partner's certificate is not the one on its card: card says 5b7e0c..91 or another, it showed 90ad41..7c",
+		 "شهادة الشريك ليست التي على بطاقته: في البطاقة 5b7e0c..91 أو غيرها، وأظهر 90ad41..7c");
+	cause_is("the partner offers no ALPN, mithaq/1 is required", "لا يعرض الشريك بروتوكول ALPN، والمطلوب mithaq/1");
+	cause_is("the name gw.example has no address: Name or service not known", "الاسم gw.example بلا عنوان: اسم غير معروف");
+	cause_is("the session is TLSv1.2, TLS 1.3 is required", "الجلسة TLSv1.2، والمطلوب TLS 1.3");
+}
+
+/* What nobody here wrote stays whole: half a reason known, a beginning cut, reasons nested without end. */
+static void a_cause_that_no_table_knows_stays(void **state)
+{
+	(void)state;
+	cause_is("", "");
+	cause_is("the moon is in the way", "the moon is in the way");
+	cause_is("the name gw.example", "the name gw.example");
+	cause_is("this gateway stops now", "this gateway stops now");
+	cause_is("the partner said: bonjour", "قال الشريك: bonjour");
+	cause_is("the partner said: the partner said: the partner said: the partner said: the partner said: x",
+		 "قال الشريك: قال الشريك: قال الشريك: قال الشريك: the partner said: x");
+}
+
+static json_t *quota_of(const struct quotas *quotas, const char *asks)
+{
+	struct buffer	     out = {.most = 65536};
+	struct json_writer   w = json_writer_on(&out);
+	const struct clauses list = {.papers = &papers, .self = US, .asks = asks, .today = 20780, .quotas = quotas};
+
+	clauses_json(&w, &list, LANG_EN);
+	json_t *json = read_back(&out);
+	json_t *quota = json_incref(json_object_get(json_array_get(json_object_get(json, "data"), 0), "quota"));
+	json_decref(json);
+	return quota;
+}
+
+/* The row is of our clause only when number and agreement both are. */
+static void a_quota_has_the_number_of_its_own_clause(void **state)
+{
+	(void)state;
+	uint8_t		  memory[256];
+	struct builder	  b = builder_on(memory, sizeof memory);
+	struct quota_used q = {.agreement = papers.agreement[0]->id, .clause = 7, .used = 38};
+
+	quota_used_write(&b, &(struct quota_used){.agreement = q.agreement, .clause = 8, .used = 1});
+	quota_used_write(&b, &(struct quota_used){.clause = 7, .used = 2});
+	const struct quotas others = {.day = 20780, .rows = bytes_of(memory, b.n)};
+	json_t		   *quota = quota_of(&others, "me");
+	assert_int_equal(json_integer_value(json_object_get(quota, "used")), 0);
+	json_decref(quota);
+	quota_used_write(&b, &q);
+	const struct quotas ours = {.day = 20780, .rows = bytes_of(memory, b.n)};
+	quota = quota_of(&ours, "me");
+	assert_int_equal(json_integer_value(json_object_get(quota, "per_day")), 500);
+	assert_int_equal(json_integer_value(json_object_get(quota, "used")), 38);
+	assert_string_equal(text(quota, "resets"), "2026-11-24T00:00:00.000Z");
+	json_decref(quota);
+	quota = quota_of(NULL, "me");
+	assert_int_equal(json_integer_value(json_object_get(quota, "per_day")), 500);
+	assert_null(json_object_get(quota, "used"));
+	assert_null(json_object_get(quota, "resets"));
+	json_decref(quota);
 }
 
 static int papers_make(void **state)
@@ -270,11 +356,18 @@ static int papers_drop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_purpose_refused),	      cmocka_unit_test(a_permitted_question_is_no_problem),
-		cmocka_unit_test(pointers_follow_the_caller), cmocka_unit_test(every_refusal_has_a_row),
-		cmocka_unit_test(hostile_words_stay_words),   cmocka_unit_test(an_answer),
-		cmocka_unit_test(nothing_outside_the_clause), cmocka_unit_test(miss_and_refusal),
+		cmocka_unit_test(a_purpose_refused),
+		cmocka_unit_test(a_permitted_question_is_no_problem),
+		cmocka_unit_test(pointers_follow_the_caller),
+		cmocka_unit_test(every_refusal_has_a_row),
+		cmocka_unit_test(hostile_words_stay_words),
+		cmocka_unit_test(an_answer),
+		cmocka_unit_test(nothing_outside_the_clause),
+		cmocka_unit_test(miss_and_refusal),
 		cmocka_unit_test(catalogue_and_schema),
+		cmocka_unit_test(a_cause_is_told_in_arabic),
+		cmocka_unit_test(a_cause_that_no_table_knows_stays),
+		cmocka_unit_test(a_quota_has_the_number_of_its_own_clause),
 	};
 
 	json_start();

@@ -25,6 +25,7 @@ static uint8_t wire[256 * 1024];
 AGAIN(exchange, struct exchange)
 AGAIN(decision, struct decision)
 AGAIN(partner_state, struct partner_state)
+AGAIN(quota_used, struct quota_used)
 AGAIN(channel_status, struct channel_status)
 
 static bool ask_again(struct bytes v, struct builder *again)
@@ -179,6 +180,9 @@ static void states_come_back(void **state)
 
 	partner_state_write(&b, &p);
 	assert_true(reader_is_strict(partner_state_again, bytes_of(wire, b.n)));
+	b = builder_on(wire, sizeof wire);
+	quota_used_write(&b, &(struct quota_used){.agreement.b = {9}, .clause = 7, .used = 38});
+	assert_true(reader_is_strict(quota_used_again, bytes_of(wire, b.n)));
 	b = builder_on(wire, sizeof wire);
 	channel_status_write(&b, &s);
 	assert_true(reader_is_strict(channel_status_again, bytes_of(wire, b.n)));
