@@ -473,6 +473,26 @@ static void frame_send(struct side *s, struct bytes frame)
 		side_deliver(other(s), frame);
 }
 
+static void checkpoint_resend(struct side *s, const struct duty *d)
+{
+	const struct disk_head *best = NULL;
+	uint8_t			memory[256];
+	struct builder		b = builder_on(memory, sizeof memory);
+
+	for (size_t i = 0; i < s->disk.nheads; i++) {
+		const struct disk_head *h = &s->disk.head[i];
+
+		if (h->own && !h->receipt && h->size <= d->resend.to && epoch_equal(&h->epoch, &d->resend.epoch) &&
+		    (best == NULL || h->size > best->size))
+			best = h;
+	}
+	if (best == NULL)
+		return;
+	struct checkpoint_frame f = {.log = d->resend.log, .size = best->size, .root = best->root, .sig = best->sig};
+	checkpoint_frame_write(&b, &f);
+	frame_send(s, builder_bytes(&b));
+}
+
 static void resend(struct side *s, const struct duty *d)
 {
 	static uint8_t memory[FRAME_HEAD + ENTRY_PAYLOAD_MOST];
@@ -491,6 +511,8 @@ static void resend(struct side *s, const struct duty *d)
 		entry_frame_write(&b, d->resend.log, &e);
 		frame_send(s, builder_bytes(&b));
 	}
+	if (d->resend.covered)
+		checkpoint_resend(s, d);
 }
 
 static void lookup(struct side *s, const struct duty *d)

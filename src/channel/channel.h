@@ -239,6 +239,7 @@ struct duty {
 			struct epoch epoch;
 			uint16_t     log;
 			uint64_t     from, to;
+			bool	     covered; /* then the CHECKPOINT of the largest stored size that is at most `to` */
 		} resend;
 		struct {
 			uint64_t		ticket;

@@ -141,8 +141,18 @@ static void ask_refuse(struct channel *ch, uint32_t ticket, const struct decisio
 	d->ask.decision = kept;
 }
 
+/* When every slot is taken, those whose question has outlived itself make room; an answer that still comes stays in the log. */
+static void asked_expire(struct channel *ch)
+{
+	for (uint32_t i = 0; ch->asked.nfree == 0 && i < CHANNEL_LIVE_MOST; i++)
+		if (ch->asked.at[i].used && ch->now_ms > ch->asked.at[i].not_after_ms + CHANNEL_SKEW_MS)
+			live_remove(&ch->asked, &ch->asked.at[i]);
+}
+
 static bool ask_possible(struct channel *ch, const struct channel_ask *ask)
 {
+	asked_expire(ch);
+
 	if (ch->frozen)
 		ask_fail(ch, ask->ticket, CHANNEL_FROZEN);
 	else if (!ask->dry_run && !ch->connected)

@@ -503,6 +503,7 @@ static void resend(struct channel *ch, struct own_log *log)
 	d->resend.log = (uint16_t)log->number;
 	d->resend.from = log->sent;
 	d->resend.to = to;
+	d->resend.covered = to < log->frontier.size; /* what is sent must be covered, or no more credit comes */
 	log->sent = to;
 }
 

@@ -390,6 +390,36 @@ static void a_new_day_begins(void **state)
 	story_end(&s);
 }
 
+/* More entries wait than the partner gives credit for, in the open epoch and in the one before: none is stuck. */
+static void more_than_a_window_waits(void **state)
+{
+	struct story s;
+	struct draft filler = {.kind = KIND_ANCHOR};
+	struct side *north = &s.pair.side[NORTH];
+
+	(void)state;
+	story_begin(&s, true);
+	pair_cut(&s.pair);
+	for (int epoch = 0; epoch < 2; epoch++) {
+		for (int i = 0; i < 2 * CHANNEL_WINDOW; i++) {
+			side_append(north, &filler);
+			if (i % 500 == 0)
+				while (side_commit(north) || side_work(north))
+					;
+		}
+		while (side_commit(north) || side_work(north))
+			;
+		if (epoch == 0) {
+			side_crash(north);
+			side_start(north);
+		}
+	}
+	pair_connect(&s.pair);
+	pair_settle(&s.pair);
+	assert_true(pair_check_quiet(&s.pair));
+	story_end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +432,7 @@ int main(void)
 		cmocka_unit_test(the_wire_is_cut_between_any_two_steps),
 		cmocka_unit_test(south_stops_in_order_and_comes_back),
 		cmocka_unit_test(a_question_meets_a_stop),
+		cmocka_unit_test(more_than_a_window_waits),
 		cmocka_unit_test(a_new_day_begins),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
