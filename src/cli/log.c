@@ -155,8 +155,8 @@ static void show_log_head(struct showing *s)
 	if (s->cli->json)
 		return;
 	fprintf(s->cli->out, "%s\n", s->origin);
-	fprintf(s->cli->out, "  %s %" PRIu64 ", %s %" PRIu64 ", %s %" PRIu64 "\n", cli_text(s->cli, "entries", "القيود"), s->row->frontier.size,
-		cli_text(s->cli, "under checkpoints", "تحت نقاط تحقق"), s->row->checkpoint.size, cli_text(s->cli, "receipted", "بإيصال"),
+	fprintf(s->cli->out, "  %s %" PRIu64 "%s %" PRIu64 "%s %" PRIu64 "\n", cli_text(s->cli, "entries", "القيود"), s->row->frontier.size,
+		cli_text(s->cli, ", under checkpoints", "، تحت نقاط تحقق"), s->row->checkpoint.size, cli_text(s->cli, ", receipted", "، بإيصال"),
 		s->row->receipt.size);
 }
 
@@ -205,6 +205,7 @@ static int show_logs(struct cli *cli, const char *self, struct store *s, const s
 	X(FRONTIER, "the frontier remembered is not that of the entries", "الحد المحفوظ ليس حد القيود")                                              \
 	X(TALLY_ROW, "the counts remembered are not those of the entries", "الأعداد المحفوظة ليست أعداد القيود")                                     \
 	X(RECEIPT_FRONTIER, "the frontier of the last receipt is not that of the entries", "حد آخر إيصال ليس حد القيود")                             \
+	X(SUMS, "what was added up of exchanges and heads is not what is here", "ما جُمع من التبادلات والرؤوس الموقعة يخالف الموجود هنا")             \
 	X(KEY, "no card here has the key of this log", "لا توجد هنا بطاقة فيها مفتاح هذا السجل")                                                     \
 	X(QUESTION, "the exchange does not match the entry of its question", "التبادل لا يطابق قيد السؤال")                                          \
 	X(ANSWER, "the exchange does not match the entry of its answer", "التبادل لا يطابق قيد الجواب")
@@ -259,11 +260,24 @@ static void damage(struct verifying *v, enum damage what, const char *where)
 	fprintf(v->cli->complain, "mithaq: %s: %s\n", where, damages[what].text[v->cli->lang]);
 }
 
+/* For people in their language; for machines as it is. */
+static const char *kind_word(const struct verifying *v, const char *kind)
+{
+	static const struct {
+		const char *en, *ar;
+	} words[] = {{"entry", "القيد"}, {"part", "الجزء"}, {"checkpoint", "نقطة التحقق"}, {"receipt", "الإيصال"}, {"log row", "صف السجل"}};
+
+	for (size_t i = 0; i < COUNT_OF(words) && !v->cli->json; i++)
+		if (strcmp(words[i].en, kind) == 0)
+			return cli_text(v->cli, words[i].en, words[i].ar);
+	return kind;
+}
+
 static void damage_at(struct verifying *v, enum damage what, const char *kind, uint64_t number)
 {
 	char where[DAMAGE_TEXT];
 
-	snprintf(where, sizeof where, "%s, %s %" PRIu64, v->origin, kind, number);
+	snprintf(where, sizeof where, "%s, %s %" PRIu64, v->origin, kind_word(v, kind), number);
 	damage(v, what, where);
 }
 
@@ -271,7 +285,7 @@ static void damage_part(struct verifying *v, enum damage what, uint64_t index, u
 {
 	char where[DAMAGE_TEXT];
 
-	snprintf(where, sizeof where, "%s, entry %" PRIu64 ", part %u", v->origin, index, part);
+	snprintf(where, sizeof where, "%s, %s %" PRIu64 ", %s %u", v->origin, kind_word(v, "entry"), index, kind_word(v, "part"), part);
 	damage(v, what, where);
 }
 
@@ -608,6 +622,16 @@ static void verify_row(struct verifying *v)
 		damage_at(v, DAMAGE_TALLY_ROW, "log row", (uint64_t)v->row->id);
 }
 
+static void verify_sums(struct verifying *v)
+{
+	bool same = true;
+
+	if (store_sums_check(v->s, v->row->id, &same) != ERR_OK)
+		damage(v, DAMAGE_UNREADABLE, store_fault(v->s)->at);
+	else if (!same)
+		damage_at(v, DAMAGE_SUMS, "log row", (uint64_t)v->row->id);
+}
+
 static void verify_log(struct verifying *v, const struct log_row *row)
 {
 	v->row = row;
@@ -625,6 +649,7 @@ static void verify_log(struct verifying *v, const struct log_row *row)
 	if (store_entries(v->s, row->id, 0, INT64_MAX, verify_entry, v) != ERR_OK)
 		damage(v, DAMAGE_UNREADABLE, store_fault(v->s)->at);
 	verify_row(v);
+	verify_sums(v);
 }
 
 /* ---- exchanges ---- */
@@ -727,9 +752,9 @@ static void say_plain(struct verifying *v)
 		fprintf(v->cli->out, "%s: %" PRIu64 "\n", cli_text(v->cli, "damaged, places found", "السجل متضرر، عدد المواضع"), v->found);
 		return;
 	}
-	fprintf(v->cli->out, "%s: %s %zu, %s %" PRIu64 ", %s %" PRIu64 ", %s %" PRIu64 "\n", cli_text(v->cli, "whole", "السجل سليم"),
-		cli_text(v->cli, "logs", "السجلات"), v->rows.n, cli_text(v->cli, "entries", "القيود"), v->entries,
-		cli_text(v->cli, "checkpoints and receipts", "نقاط التحقق والإيصالات"), v->heads, cli_text(v->cli, "exchanges", "التبادلات"),
+	fprintf(v->cli->out, "%s: %s %zu%s %" PRIu64 "%s %" PRIu64 "%s %" PRIu64 "\n", cli_text(v->cli, "whole", "السجل سليم"),
+		cli_text(v->cli, "logs", "السجلات"), v->rows.n, cli_text(v->cli, ", entries", "، القيود"), v->entries,
+		cli_text(v->cli, ", checkpoints and receipts", "، نقاط التحقق والإيصالات"), v->heads, cli_text(v->cli, ", exchanges", "، التبادلات"),
 		v->exchanges);
 }
 

@@ -30,9 +30,15 @@ void core_step(struct core *c, struct core_channel *ch, struct channel_event *ev
 		return;
 	event->now_ms = c->now_ms;
 	struct duties d = channel_step(ch->channel, event);
-	core_perform(c, ch, &d);
-	if (d.err != ERR_OK)
-		journal(LEVEL_ERROR, "channel-stopped", "channel %s with %s: %s", ch->name, ch->partner->name, err_text(d.err, LANG_EN));
+	if (d.err == ERR_OK) {
+		core_perform(c, ch, &d);
+		return;
+	}
+	/* What the channel remembers and what is stored may differ now: nothing of this turn is committed, and the next life reads the ledger. */
+	c->stopped = true;
+	journal(LEVEL_ERROR, "channel-stopped", "channel %s with %s: %s; this process starts again from its ledger", ch->name, ch->partner->name,
+		err_text(d.err, LANG_EN));
+	process_leave(c->process, EXIT_TROUBLE);
 }
 
 static void timer_start(struct event *timer, long us)
@@ -78,10 +84,12 @@ static void links_flush(struct core *c)
 
 static void commit(struct core *c)
 {
-	if (!store_open_turn(c->store))
+	if (c->stopped || !store_open_turn(c->store))
 		return;
 	links_flush(c); /* W2: entries may leave while the disk works */
 	core_logs_save(c);
+	if (c->stopped)
+		return;
 	enum err e = store_commit(c->store);
 	if (e != ERR_OK) {
 		core_ledger_stopped(c, e, "commit");

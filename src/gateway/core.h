@@ -15,7 +15,8 @@
 #include "store/store.h"
 
 #define CORE_CHANNELS_MOST  64			     /* per partner */
-#define CORE_LOOKUPS_MOST   16384		     /* outstanding at workers */
+#define CORE_LOOKUPS_MOST   16384		     /* outstanding at workers ... */
+#define CORE_LOOKUPS_EACH   8192		     /* ... and of one partner among them */
 #define CORE_WAITERS_MOST   (1u << CORE_WAITER_BITS) /* applications waiting for an answer */
 #define CORE_OUT_MOST	    (48u << 20)
 #define CORE_OUT_CHUNK	    (1u << 20)
@@ -37,6 +38,7 @@ struct core_log {
 	struct frontier	    receipt_frontier;
 	struct frontier	   *asked; /* peer logs: frontiers of receipts asked for and not yet given, oldest first */
 	size_t		    nasked, room_asked;
+	bool		    refused; /* peer logs: the keeper gives no more receipts in this life */
 };
 #define NO_HANDLE 0xffffffffu
 
@@ -65,6 +67,7 @@ struct core_partner {
 	struct core_channel *by_own[HELLO_LOGS_MOST], *by_peer[HELLO_LOGS_MOST];
 	struct buffer	     out; /* frames not yet handed to the link */
 	uint64_t	     since_ms;
+	uint32_t	     lookups; /* outstanding */
 	char		     cause[160];
 };
 

@@ -84,8 +84,11 @@ static void after_add(struct core *c, enum message_type type, struct bytes paylo
 
 	build_u8(&b, (uint8_t)type);
 	build_u32(&b, (uint32_t)payload.n);
-	if (buffer_add(&c->after, builder_bytes(&b)) != ERR_OK || buffer_add(&c->after, payload) != ERR_OK)
-		core_ledger_stopped(c, ERR_MEMORY, "answers that wait for the commit");
+	size_t before = c->after.n;
+	if (buffer_add(&c->after, builder_bytes(&b)) == ERR_OK && buffer_add(&c->after, payload) == ERR_OK)
+		return;
+	c->after.n = before; /* the ledger has it: who asked can ask what became of it */
+	journal(LEVEL_WARNING, "desk", "more answers wait for the commit than their limit: one is not told");
 }
 
 void core_desk_report(struct core *c, const struct duty *d)
@@ -332,6 +335,53 @@ static void partners_send(struct core *c, uint32_t ticket)
 		desk_send(c, DESK_PARTNERS_ARE, builder_bytes(&b));
 }
 
+/* ---- quotas ---- */
+
+static bool quota_add(struct buffer *out, const struct quota_used *q)
+{
+	uint8_t	       row[HASH_SIZE + 2 + 8];
+	struct builder b = builder_on(row, sizeof row);
+
+	quota_used_write(&b, q);
+	return b.err == ERR_OK && buffer_add(out, builder_bytes(&b)) == ERR_OK;
+}
+
+/* The clauses of one agreement with a limit, as far as some of it is used. */
+static bool quotas_add(struct core *c, struct buffer *out, const struct agreement *a, int32_t day)
+{
+	int party = agreement_party(a, bytes_text(c->process->config->party));
+
+	for (unsigned i = 0; i < a->nclauses && party >= 0; i++) {
+		const struct clause	  *clause = &a->clause[i];
+		const struct core_channel *ch = channel_with(c, a->party[1 - party].name, clause->channel);
+		struct quota_used	   q = {.agreement = a->id, .clause = clause->number};
+
+		if (ch == NULL || clause->per_day == 0)
+			continue;
+		q.used = channel_quota_used(ch->channel, clause->asks == (unsigned)party, &a->id, clause->number, day);
+		if (q.used > 0 && !quota_add(out, &q))
+			return false;
+	}
+	return true;
+}
+
+static void quotas_send(struct core *c, uint32_t ticket)
+{
+	int32_t	       today = (int32_t)(c->now_ms / 86400000);
+	struct buffer  out = {.most = PIPE_MESSAGE_MOST};
+	uint8_t	       head[8];
+	struct builder b = builder_on(head, sizeof head);
+
+	build_u32(&b, ticket);
+	build_u32(&b, (uint32_t)today);
+	bool whole = buffer_add(&out, builder_bytes(&b)) == ERR_OK;
+	for (unsigned i = 0; i < c->papers.nagreements && whole; i++)
+		whole = quotas_add(c, &out, c->papers.agreement[i], today);
+	if (whole)
+		desk_send(c, DESK_QUOTAS_ARE, buffer_bytes(&out));
+	buffer_done(&out);
+}
+
 static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
 {
 	static struct ask ask; /* large; one is read at a time */
@@ -346,6 +396,8 @@ static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
 		ask_come(c, &ask);
 	else if (type == DESK_PARTNERS)
 		partners_send(c, cursor_u32(&cur));
+	else if (type == DESK_QUOTAS)
+		quotas_send(c, cursor_u32(&cur));
 }
 
 static void on_closed(void *arg, enum err why unused_arg)

@@ -60,6 +60,24 @@ void core_keeper_sign(struct core *c, struct core_log *log, const struct hash *l
 		leaves_send(c, KEEPER_SIGN, log->handle, leaves, n);
 }
 
+/* An epoch that the channel forgot was receipted to its end: the keeper may put the next one in its place. */
+static uint32_t handle_inherit(struct core *c, struct core_channel *ch, struct core_log *log)
+{
+	struct channel_log seen;
+
+	for (size_t i = 0; i < ch->nlogs; i++) {
+		struct core_log *old = ch->log[i];
+		uint32_t	 handle = old->handle;
+
+		if (old->own || old == log || handle == NO_HANDLE || old->nasked > 0 || channel_log_find(ch->channel, false, &old->epoch, &seen))
+			continue;
+		old->handle = NO_HANDLE;
+		c->handle[handle].log = log;
+		return handle;
+	}
+	return handle_new(c, ch, log, false);
+}
+
 static void follow(struct core *c, struct core_channel *ch, struct core_log *log)
 {
 	uint8_t	       memory[4096];
@@ -70,7 +88,7 @@ static void follow(struct core *c, struct core_channel *ch, struct core_log *log
 	memcpy(origin.author, ch->partner->name, strlen(ch->partner->name));
 	memcpy(origin.reader, c->process->config->party, strlen(c->process->config->party));
 	memcpy(origin.channel, ch->name, strlen(ch->name));
-	log->handle = handle_new(c, ch, log, false);
+	log->handle = handle_inherit(c, ch, log);
 	if (log->handle == NO_HANDLE || origin_write(&origin, text) != ERR_OK)
 		return;
 	build_u32(&b, log->handle);
@@ -105,7 +123,7 @@ static bool asked_push(struct core_channel *ch, struct core_log *log)
 
 void core_keeper_cosign(struct core *c, struct core_channel *ch, struct core_log *log, const struct hash *leaves, size_t n)
 {
-	if (log == NULL)
+	if (log == NULL || log->refused)
 		return;
 	if (log->handle == NO_HANDLE)
 		follow(c, ch, log);
@@ -143,15 +161,23 @@ static void signature_come(struct core *c, const struct core_handle *h, struct c
 		core_step(c, h->channel, &event);
 }
 
-/* Remembers the frontier that belongs to the receipt, so that the keeper's next life can go on from it. */
-static void receipt_keep(struct core_log *log, const struct channel_event *event)
+/*
+ * Remembers the frontier that belongs to the receipt, so that the keeper's next life
+ * can go on from it. False when the receipt says anything else than what was asked
+ * for: it must not leave.
+ */
+static bool receipt_keep(struct core_log *log, const struct channel_event *event)
 {
-	size_t n = 0;
+	size_t	    n = 0;
+	struct hash root;
 
 	while (n < log->nasked && log->asked[n].size < event->cosigned.size)
 		n++;
 	if (n == log->nasked || log->asked[n].size != event->cosigned.size)
-		return;
+		return false;
+	root = frontier_root(&log->asked[n]);
+	if (!hash_equal(&root, &event->cosigned.root))
+		return false;
 	log->receipt_frontier = log->asked[n];
 	log->receipt = (struct receipt_head){.size = event->cosigned.size,
 					     .root = event->cosigned.root,
@@ -160,6 +186,25 @@ static void receipt_keep(struct core_log *log, const struct channel_event *event
 	log->dirty = true;
 	log->nasked -= n + 1;
 	memmove(log->asked, log->asked + n + 1, log->nasked * sizeof *log->asked);
+	return true;
+}
+
+/*
+ * The leaves that the keeper refused are missing in its tree, so whatever it signed of
+ * this log afterwards would be false: the partner gets no more receipts in this life.
+ */
+static void receipts_end(struct core_log *log)
+{
+	log->refused = true;
+	log->nasked = 0;
+}
+
+static void refused(struct core_handle *h, struct cursor *cur)
+{
+	journal(LEVEL_ERROR, "keeper-refused", "channel %s with %s: %s", h->channel->name, h->channel->partner->name,
+		err_text((enum err)cursor_u16(cur), LANG_EN));
+	if (!h->own)
+		receipts_end(h->log);
 }
 
 static void receipt_come(struct core *c, const struct core_handle *h, struct cursor *cur)
@@ -173,8 +218,15 @@ static void receipt_come(struct core *c, const struct core_handle *h, struct cur
 	cursor_copy(cur, event.cosigned.sig.b, SIGN_SIZE);
 	if (cursor_end(cur) != ERR_OK)
 		return;
-	receipt_keep(h->log, &event);
-	core_step(c, h->channel, &event);
+	if (h->log->refused)
+		return;
+	if (receipt_keep(h->log, &event)) {
+		core_step(c, h->channel, &event);
+		return;
+	}
+	journal(LEVEL_ERROR, "keeper", "channel %s with %s: the keeper receipted something else than it was asked for", h->channel->name,
+		h->channel->partner->name);
+	receipts_end(h->log);
 }
 
 static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
@@ -196,8 +248,7 @@ static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
 	else if (type == KEEPER_COSIGNED && !h->own)
 		receipt_come(c, h, &cur);
 	else if (type == KEEPER_REFUSED)
-		journal(LEVEL_ERROR, "keeper-refused", "channel %s with %s: %s", h->channel->name, h->channel->partner->name,
-			err_text((enum err)cursor_u16(&cur), LANG_EN));
+		refused(h, &cur);
 }
 
 /* Its epochs die with it: the parent restarts both of us. */

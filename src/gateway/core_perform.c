@@ -53,6 +53,20 @@ static void receipt_store(struct core *c, struct core_channel *ch, const struct 
 	stored(c, store_receipt_add(c->store, log_id(c, ch, d->head.own, &d->head.epoch), &head), "a receipt");
 }
 
+/*
+ * The day against whose quota a question counts, as the channel counts: a partner's counts
+ * when its clock is near ours and the clause exists.
+ */
+static int32_t quota_day(struct core *c, const struct exchange *x)
+{
+	const struct agreement *a = papers_agreement(&c->papers, &x->agreement);
+	uint64_t		apart = c->now_ms > x->accepted_ms ? c->now_ms - x->accepted_ms : x->accepted_ms - c->now_ms;
+
+	if (a == NULL || agreement_clause(a, x->clause) == NULL || (!x->ours && apart > CHANNEL_SKEW_MS))
+		return EXCHANGE_NO_DAY;
+	return (int32_t)(x->accepted_ms / 86400000);
+}
+
 static struct exchange_row row_of(struct core *c, struct core_channel *ch, const struct exchange *x)
 {
 	static const struct epoch none;
@@ -61,7 +75,6 @@ static struct exchange_row row_of(struct core *c, struct core_channel *ch, const
 					 .answer_index = x->answer.index,
 					 .agreement = x->agreement,
 					 .clause = x->clause,
-					 .day = (int32_t)(x->accepted_ms / 86400000),
 					 .state = x->state,
 					 .status = x->status,
 					 .accepted_ms = x->accepted_ms,
@@ -82,6 +95,7 @@ static void question_store(struct core *c, struct core_channel *ch, const struct
 	struct exchange_row row = row_of(c, ch, x);
 	const struct ask   *ask = c->asking;
 
+	row.day = quota_day(c, x);
 	stored(c, store_exchange_add(c->store, &row), "a question");
 	if (x->ours && ask != NULL && ask->key.n > 0)
 		stored(c, store_key_add(c->store, ask->account, ask->key, x->mid, &ask->body, c->now_ms), "an Idempotency-Key");
@@ -155,6 +169,23 @@ static bool entry_resend(void *arg, const struct entry_row *row)
 	return true;
 }
 
+/* A checkpoint that was signed then is sent again; nothing is signed anew. */
+static void checkpoint_resend(struct core *c, struct core_channel *ch, const struct duty *d, int64_t id)
+{
+	struct checkpoint_head head;
+	uint8_t		       memory[256];
+	struct builder	       b = builder_on(memory, sizeof memory);
+	enum err	       e = store_checkpoint_upto(c->store, id, d->resend.to, &head);
+
+	if (e == ERR_NOT_FOUND)
+		return;
+	stored(c, e, "a checkpoint to send again");
+	struct checkpoint_frame f = {.log = d->resend.log, .size = head.size, .root = head.root, .sig = head.sig};
+	checkpoint_frame_write(&b, &f);
+	if (e == ERR_OK && b.err == ERR_OK)
+		frame_send(ch, builder_bytes(&b));
+}
+
 static void resend(struct core *c, struct core_channel *ch, const struct duty *d)
 {
 	struct resend r = {.channel = ch, .log = d->resend.log, .entry = malloc(sizeof *r.entry), .memory = malloc(ENTRY_FRAME_MOST)};
@@ -164,14 +195,30 @@ static void resend(struct core *c, struct core_channel *ch, const struct duty *d
 		stored(c, store_entries(c->store, id, d->resend.from, d->resend.to, entry_resend, &r), "a resend");
 	free(r.entry);
 	free(r.memory);
+	if (d->resend.covered && !c->stopped)
+		checkpoint_resend(c, ch, d, id);
 }
 
 /* ---- alarms ---- */
+
+/* What a partner signed against what it signed before: with the checkpoint in the ledger this is the proof. */
+static void contradiction_keep(const struct contradiction *against)
+{
+	const struct checkpoint_frame *f = &against->checkpoint;
+	char			       root[2 * HASH_SIZE + 1], sig[2 * SIGN_SIZE + 1];
+
+	hex_write(f->root.b, HASH_SIZE, root);
+	hex_write(f->sig.b, SIGN_SIZE, sig);
+	journal(LEVEL_ERROR, "contradiction", "keep this line: %s size %llu root %s signature %s", against->origin, (unsigned long long)f->size, root,
+		sig);
+}
 
 static void alarm_raise(struct core_channel *ch, const struct duty *d)
 {
 	journal(LEVEL_ERROR, d->end.frozen ? "alarm" : "warning", "channel %s with %s: %s%s", ch->name, ch->partner->name, d->end.text,
 		d->end.frozen ? "; the channel is frozen, the others go on" : "");
+	if (d->end.against != NULL)
+		contradiction_keep(d->end.against);
 }
 
 /* ---- the switch ---- */

@@ -6,10 +6,15 @@
 
 /* ---- ending ---- */
 
+/* A partner or its link wrote this, and people read it in JSON and in journals: one line of text, cut between characters. */
 static void cause_set(struct core_partner *p, struct bytes why)
 {
 	size_t n = why.n < sizeof p->cause - 1 ? why.n : sizeof p->cause - 1;
 
+	while (n > 0 && n < why.n && (why.at[n] & 0xc0) == 0x80)
+		n--;
+	if (text_check(bytes_of(why.at, n), TEXT_LINE) != ERR_OK)
+		n = 0;
 	if (n > 0)
 		memcpy(p->cause, why.at, n);
 	p->cause[n] = '\0';
@@ -172,9 +177,7 @@ static struct core_channel *by_own(struct core_partner *p, uint16_t log)
 
 static bool mid_known(struct core *c, const struct header *h)
 {
-	struct exchange_row row;
-
-	return h->kind == KIND_QUERY && store_exchange_find(c->store, h->mid, false, &row) == ERR_OK;
+	return h->kind == KIND_QUERY && store_exchange_known(c->store, h->mid, false) == ERR_OK;
 }
 
 static enum err entry_come(struct core_partner *p, struct bytes payload)
@@ -298,7 +301,7 @@ static enum err frame_come(struct core_partner *p, const struct frame *f)
 
 static void frames_come(struct core_partner *p, struct bytes stream)
 {
-	struct frame f;
+	struct frame f = {0};
 	size_t	     used;
 
 	p->core->active = true;

@@ -314,6 +314,16 @@ static enum err quotas_recall(struct core *c, struct core_channel *ch)
 	return ERR_OK;
 }
 
+/* Among the newest epochs of its direction: a side that restarts often must not push out what it holds of the other. */
+static bool is_recent(const struct recall *r, size_t i)
+{
+	size_t newer = 0;
+
+	for (size_t k = i + 1; k < r->n && newer < CHANNEL_LOGS_MOST; k++)
+		newer += r->row[k].own == r->row[i].own;
+	return newer < CHANNEL_LOGS_MOST;
+}
+
 static enum err channel_recall_all(struct core *c, struct core_channel *ch)
 {
 	struct recall r = {.core = c, .channel = ch};
@@ -321,8 +331,9 @@ static enum err channel_recall_all(struct core *c, struct core_channel *ch)
 
 	if (e == ERR_OK)
 		e = r.err;
-	for (size_t i = r.n > 2 * CHANNEL_LOGS_MOST ? r.n - 2 * CHANNEL_LOGS_MOST : 0; e == ERR_OK && i < r.n; i++)
-		e = log_recall(c, ch, &r.row[i]);
+	for (size_t i = 0; e == ERR_OK && i < r.n; i++)
+		if (is_recent(&r, i))
+			e = log_recall(c, ch, &r.row[i]);
 	free(r.row);
 	if (e == ERR_OK)
 		e = store_exchanges_open(c->store, ch->partner->name, ch->name, true, question_recall, &r);

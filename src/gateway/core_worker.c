@@ -10,6 +10,7 @@ uint32_t core_lookups_out(const struct core *c)
 
 static void lookup_free(struct core *c, struct core_lookup *l)
 {
+	l->channel->partner->lookups--;
 	l->channel = NULL;
 	c->lookup_free[c->nlookup_free++] = (uint32_t)(l - c->lookup);
 }
@@ -78,12 +79,13 @@ void core_worker_ask(struct core *c, struct core_channel *ch, const struct duty 
 	if (provider < 0)
 		journal(LEVEL_WARNING, "no-provider", "clause %u (%s) has no provider in the configuration", d->lookup.clause,
 			clause ? clause->name : "?");
-	if (provider < 0 || c->worker[provider].pipe == NULL || c->nlookup_free == 0) {
+	if (provider < 0 || c->worker[provider].pipe == NULL || c->nlookup_free == 0 || ch->partner->lookups >= CORE_LOOKUPS_EACH) {
 		fail_later(c, ch, d->lookup.ticket);
 		return;
 	}
 	struct core_lookup *l = &c->lookup[c->lookup_free[--c->nlookup_free]];
 	*l = (struct core_lookup){ch, d->lookup.ticket, l->generation + 1, (unsigned)provider};
+	ch->partner->lookups++;
 	if (lookup_send(c, l, d, (unsigned)provider) != ERR_OK) {
 		fail_later(c, ch, l->ticket);
 		lookup_free(c, l);
@@ -106,24 +108,26 @@ static enum lookup_outcome outcome_of(uint8_t outcome)
 	}
 }
 
-static struct core_lookup *lookup_of(struct core *c, uint64_t ticket)
+/* A worker speaks of its own provider's lookups alone. */
+static struct core_lookup *lookup_of(struct core *c, unsigned which, uint64_t ticket)
 {
 	uint32_t number = (uint32_t)ticket;
 
 	if (number >= CORE_LOOKUPS_MOST)
 		return NULL;
 	struct core_lookup *l = &c->lookup[number];
-	return l->channel != NULL && l->generation == (uint32_t)(ticket >> 32) ? l : NULL;
+	return l->channel != NULL && l->provider == which && l->generation == (uint32_t)(ticket >> 32) ? l : NULL;
 }
 
 static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
 {
-	struct core	    *c = ((struct core_worker *)arg)->core;
-	struct cursor	     cur = cursor_on(payload);
-	struct core_lookup  *l = lookup_of(c, cursor_u64(&cur));
-	struct channel_event event = {.type = EVENT_FOUND, .found.outcome = outcome_of(cursor_u8(&cur))};
-	struct bytes	     record = cursor_take16(&cur, INLINE_MOST);
-	struct fields	     fields = {0};
+	const struct core_worker *w = arg;
+	struct core		 *c = w->core;
+	struct cursor		  cur = cursor_on(payload);
+	struct core_lookup	 *l = lookup_of(c, w->which, cursor_u64(&cur));
+	struct channel_event	  event = {.type = EVENT_FOUND, .found.outcome = outcome_of(cursor_u8(&cur))};
+	struct bytes		  record = cursor_take16(&cur, INLINE_MOST);
+	struct fields		  fields = {0};
 
 	if (fd >= 0)
 		evutil_closesocket(fd);

@@ -1,12 +1,14 @@
 /* entries.c: the entries of a log, in the form in which each is still held. */
+#include <assert.h>
+
 #include "store/inside.h"
 
 enum err store_entry_add(struct store *s, int64_t log, const struct entry_row *row)
 {
 	scoped_query q = query_take(s, STATEMENT_ENTRY_ADD);
 
-	query_integer(&q, log);
-	query_u64(&q, row->index);
+	assert(row->index < PLACE_MOST);
+	query_place(&q, log, row->index);
 	query_bytes(&q, bytes_of(row->commitment.b, HASH_SIZE));
 	query_integer(&q, row->form);
 	query_bytes(&q, row->form == FORM_BARE ? BYTES_NONE : bytes_of(row->salt.b, SALT_SIZE));
@@ -19,7 +21,7 @@ enum err store_entry_add(struct store *s, int64_t log, const struct entry_row *r
 /* Views into the row SQLite stands on. A missing salt reads as zero: verification says so. */
 static bool row_load(const struct query *q, struct entry_row *out)
 {
-	*out = (struct entry_row){.index = column_u64(q, 0), .form = (uint8_t)column_u64(q, 2)};
+	*out = (struct entry_row){.index = place_index((int64_t)column_u64(q, 0)), .form = (uint8_t)column_u64(q, 2)};
 	out->header = column_bytes(q, 4);
 	out->body = column_bytes(q, 5);
 	out->withheld = column_bytes(q, 6);
@@ -46,8 +48,7 @@ enum err store_entry_get(struct store *s, int64_t log, uint64_t index, struct ar
 	struct entry_row row;
 	scoped_query	 q = query_take(s, STATEMENT_ENTRY_GET);
 
-	query_integer(&q, log);
-	query_u64(&q, index);
+	query_place(&q, log, index);
 	enum err e = row_next(&q, log, &row);
 	if (e != ERR_OK)
 		return e;
@@ -66,9 +67,7 @@ enum err store_entries(struct store *s, int64_t log, uint64_t from, uint64_t to,
 	enum err	 e;
 	scoped_query	 q = query_take(s, STATEMENT_ENTRIES);
 
-	query_integer(&q, log);
-	query_u64(&q, from);
-	query_u64(&q, to);
+	query_range(&q, log, from, to);
 	while ((e = row_next(&q, log, &row)) == ERR_OK)
 		if (!each(arg, &row))
 			return ERR_OK;
@@ -80,14 +79,12 @@ enum err store_leaves(struct store *s, int64_t log, uint64_t from, uint64_t to, 
 	struct hash  commitment;
 	scoped_query q = query_take(s, STATEMENT_LEAVES);
 
-	query_integer(&q, log);
-	query_u64(&q, from);
-	query_u64(&q, to);
+	query_range(&q, log, from, to);
 	for (uint64_t i = from; i < to; i++) {
 		enum err e = query_row(&q);
 		if (e != ERR_OK)
 			return e;
-		if (column_u64(&q, 0) != i)
+		if (place_index((int64_t)column_u64(&q, 0)) != i)
 			return store_complain(s, ERR_NOT_FOUND, "entry", log, i);
 		if (!column_exact(&q, 1, commitment.b, HASH_SIZE))
 			return store_complain(s, ERR_STORE, "entry", log, i);

@@ -15,54 +15,66 @@
 
 #define LOG_COLUMNS                                                                                                                                  \
 	"SELECT log.id, log.partner, log.channel, log.own, log.epoch, log.frontier, log.tally, log.receipt_frontier,"                                \
-	" log.last_time_ms, log.agreed, c.size, c.root, c.sig, r.size, r.root, r.time_s, r.sig FROM log"                                             \
-	" LEFT JOIN checkpoint AS c ON c.log = log.id AND c.size = (SELECT max(size) FROM checkpoint WHERE checkpoint.log = log.id)"                 \
-	" LEFT JOIN receipt AS r ON r.log = log.id AND r.size = (SELECT max(size) FROM receipt WHERE receipt.log = log.id)"
+	" log.last_time_ms, log.agreed, log.checkpointed, c.root, c.checkpoint, log.receipted, r.root, r.time_s, r.receipt FROM log"                 \
+	" LEFT JOIN head AS c ON c.id = (log.id << 40 | log.checkpointed) LEFT JOIN head AS r ON r.id = (log.id << 40 | log.receipted)"
 
-#define ENTRY_COLUMNS "SELECT idx, commitment, form, salt, header, body, withheld FROM entry"
+#define ENTRY_COLUMNS "SELECT id, commitment, form, salt, header, body, withheld FROM entry"
+
+/* Ranges of places: from the first, below the second. */
+#define CHECKPOINT_COLUMNS "SELECT id, root, checkpoint FROM head WHERE id >= ? AND id < ? AND checkpoint IS NOT NULL ORDER BY id"
+#define RECEIPT_COLUMNS	   "SELECT id, root, receipt, time_s FROM head WHERE id >= ? AND id < ? AND receipt <> zeroblob(64) ORDER BY id"
 
 #define EXCHANGE_COLUMNS                                                                                                                             \
-	"SELECT x.mid, x.ours, x.question_log, x.question_index, x.answer_log, x.answer_index, x.agreement, x.clause, x.day,"                        \
-	" x.state, x.status, x.accepted_ms, x.delivered_ms, x.answered_ms, x.not_after_ms, x.used FROM exchange AS x"
+	"SELECT id, answer, mid, ours, agreement, clause, day,"                                                                                      \
+	" state, status, accepted_ms, delivered_ms, answered_ms, not_after_ms, used FROM exchange"
 
 #define STATEMENT_TABLE(X)                                                                                                                           \
 	X(BEGIN_WRITE, "BEGIN IMMEDIATE")                                                                                                            \
 	X(BEGIN_READ, "BEGIN")                                                                                                                       \
 	X(COMMIT, "COMMIT")                                                                                                                          \
                                                                                                                                                      \
-	X(LOG_ADD, "INSERT INTO log(partner, channel, own, epoch, frontier, tally, receipt_frontier) VALUES (?,?,?,?,?,?,?)")                        \
-	X(LOG_SAVE, "UPDATE log SET frontier = ?, tally = ?, receipt_frontier = ?, last_time_ms = ?, agreed = ? WHERE id = ?")                       \
+	X(LOG_ADD, "INSERT INTO log(partner, channel, own, epoch, frontier, tally, receipt_frontier, sums) VALUES (?,?,?,?,?,?,?,?)")                \
+	X(LOG_SAVE, "UPDATE log SET frontier = ?, tally = ?, receipt_frontier = ?, last_time_ms = ?, agreed = ?,"                                    \
+		    " checkpointed = ?, receipted = ?, sums = ? WHERE id = ?")                                                                       \
 	X(LOGS, LOG_COLUMNS " WHERE (?1 IS NULL OR partner = ?1) AND (?2 IS NULL OR channel = ?2) ORDER BY log.id")                                  \
 	X(LOG_FIND, LOG_COLUMNS " WHERE epoch = ? AND own = ?")                                                                                      \
-	X(LOG_PLACE, "SELECT partner, channel, epoch, (SELECT max(size) FROM receipt WHERE receipt.log = log.id) FROM log WHERE id = ?")             \
+	X(LOG_PLACE, "SELECT partner, channel, epoch, receipted FROM log WHERE id = ?")                                                              \
                                                                                                                                                      \
-	X(ENTRY_ADD, "INSERT INTO entry(log, idx, commitment, form, salt, header, body, withheld) VALUES (?,?,?,?,?,?,?,?)")                         \
-	X(ENTRY_GET, ENTRY_COLUMNS " WHERE log = ? AND idx = ?")                                                                                     \
-	X(ENTRIES, ENTRY_COLUMNS " WHERE log = ? AND idx >= ? AND idx < ? ORDER BY idx")                                                             \
-	X(LEAVES, "SELECT idx, commitment FROM entry WHERE log = ? AND idx >= ? AND idx < ? ORDER BY idx")                                           \
+	X(SUMS_GET, "SELECT id, own, checkpointed, receipted, sums FROM log WHERE id = ?")                                                           \
+	X(SUMS_SAVE, "UPDATE log SET checkpointed = ?, receipted = ?, sums = ? WHERE id = ?")                                                        \
+	X(SUMS_OF, "SELECT id, own, checkpointed, receipted, sums FROM log WHERE partner = ? AND channel = ? ORDER BY id")                           \
+	X(SUMMANDS, "SELECT state, agreement, clause, day FROM exchange WHERE id >= ? AND id < ? ORDER BY id")                                       \
+	X(SUMMAND_HEADS, "SELECT max(id) FILTER (WHERE checkpoint IS NOT NULL), max(id) FILTER (WHERE receipt <> zeroblob(64)) FROM head"            \
+			 " WHERE id >= ? AND id < ?")                                                                                                \
                                                                                                                                                      \
-	X(CHECKPOINT_ADD, "INSERT INTO checkpoint(log, size, root, sig) VALUES (?,?,?,?) ON CONFLICT DO NOTHING")                                    \
-	X(CHECKPOINT_COVERING, "SELECT size, root, sig FROM checkpoint WHERE log = ? AND size >= ? ORDER BY size LIMIT 1")                           \
-	X(CHECKPOINTS, "SELECT size, root, sig FROM checkpoint WHERE log = ? ORDER BY size")                                                         \
-	X(RECEIPT_ADD, "INSERT INTO receipt(log, size, root, time_s, sig) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING")                                \
-	X(RECEIPT_COVERING, "SELECT size, root, time_s, sig FROM receipt WHERE log = ? AND size >= ? ORDER BY size LIMIT 1")                         \
-	X(RECEIPTS, "SELECT size, root, time_s, sig FROM receipt WHERE log = ? ORDER BY size")                                                       \
+	X(ENTRY_ADD, "INSERT INTO entry(id, commitment, form, salt, header, body, withheld) VALUES (?,?,?,?,?,?,?)")                                 \
+	X(ENTRY_GET, ENTRY_COLUMNS " WHERE id = ?")                                                                                                  \
+	X(ENTRIES, ENTRY_COLUMNS " WHERE id >= ? AND id < ? ORDER BY id")                                                                            \
+	X(LEAVES, "SELECT id, commitment FROM entry WHERE id >= ? AND id < ? ORDER BY id")                                                           \
                                                                                                                                                      \
-	X(EXCHANGE_ADD, "INSERT INTO exchange(mid, ours, question_log, question_index, answer_log, answer_index, agreement, clause, day,"            \
-			" state, status, accepted_ms, delivered_ms, answered_ms, not_after_ms, used) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")      \
-	X(EXCHANGE_ANSWER, "UPDATE exchange SET answer_log = ?, answer_index = ?, state = ?, status = ?, accepted_ms = ?, delivered_ms = ?,"         \
-			   " answered_ms = ? WHERE ours = ? AND mid = ?")                                                                            \
+	/* The room of a receipt is taken at once, so that its page does not burst when it comes. What is there already stays. */                    \
+	X(CHECKPOINT_ADD,                                                                                                                            \
+	  "INSERT INTO head(id, root, checkpoint, receipt) VALUES (?,?,?,zeroblob(64)) ON CONFLICT DO UPDATE SET checkpoint = excluded.checkpoint"   \
+	  " WHERE checkpoint IS NULL AND root = excluded.root")                                                                                      \
+	X(RECEIPT_ADD, "INSERT INTO head(id, root, receipt, time_s) VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET receipt = excluded.receipt,"          \
+		       " time_s = excluded.time_s WHERE receipt = zeroblob(64) AND root = excluded.root")                                            \
+	X(HEAD_ROOT, "SELECT root FROM head WHERE id = ?")                                                                                           \
+	X(CHECKPOINT_COVERING, CHECKPOINT_COLUMNS " LIMIT 1")                                                                                        \
+	X(CHECKPOINT_UPTO, CHECKPOINT_COLUMNS " DESC LIMIT 1")                                                                                       \
+	X(CHECKPOINTS, CHECKPOINT_COLUMNS)                                                                                                           \
+	X(RECEIPT_COVERING, RECEIPT_COLUMNS " LIMIT 1")                                                                                              \
+	X(RECEIPTS, RECEIPT_COLUMNS)                                                                                                                 \
+                                                                                                                                                     \
+	X(EXCHANGE_ADD, "INSERT INTO exchange(id, answer, mid, ours, agreement, clause, day,"                                                        \
+			" state, status, accepted_ms, delivered_ms, answered_ms, not_after_ms, used) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)")          \
+	X(EXCHANGE_STATE, "SELECT state FROM exchange WHERE id = ? AND mid = ?")                                                                     \
+	X(EXCHANGE_ANSWER, "UPDATE exchange SET answer = ?, state = ?, status = ?, accepted_ms = ?, delivered_ms = ?, answered_ms = ? WHERE id = ?") \
 	X(EXCHANGE_FIND, EXCHANGE_COLUMNS " WHERE ours = ? AND mid = ?")                                                                             \
-	/* No index of places is needed: the entry at that place names its mid at offset 27 of its header (SQL counts from 1). */                    \
-	X(EXCHANGE_AT, EXCHANGE_COLUMNS " WHERE ours = (SELECT own FROM log WHERE id = ?1)"                                                          \
-					" AND mid = (SELECT substr(header, 28, 16) FROM entry WHERE log = ?1 AND idx = ?2)"                          \
-					" AND question_log = ?1 AND question_index = ?2")                                                            \
-	X(EXCHANGES_OPEN, EXCHANGE_COLUMNS " JOIN log ON log.id = x.question_log WHERE log.partner = ? AND log.channel = ? AND x.ours = ?"           \
-					   " AND x.state <= 2 ORDER BY x.question_log, x.question_index")                                            \
-	X(EXCHANGES_ALL, EXCHANGE_COLUMNS " ORDER BY ours, mid")                                                                                     \
-	X(EXCHANGE_COUNTS, "SELECT state, sum(n) FROM counted JOIN log ON log.id = counted.log WHERE partner = ? AND channel = ? GROUP BY state")    \
-	X(QUOTA_USED, "SELECT count(*) FROM exchange WHERE agreement = ? AND clause = ? AND day = ? AND ours = ?"                                    \
-		      " AND question_log IN (SELECT id FROM log WHERE partner = ? AND channel = ?)")                                                 \
+	X(EXCHANGE_KNOWN, "SELECT 1 FROM exchange WHERE ours = ? AND mid = ?")                                                                       \
+	X(EXCHANGE_AT, EXCHANGE_COLUMNS " WHERE id = ?")                                                                                             \
+	/* As many as the log counts, the newest first: open questions are young, so the walk back is short. */                                      \
+	X(EXCHANGES_OPEN, "SELECT * FROM (" EXCHANGE_COLUMNS " WHERE id >= ? AND id < ? AND state <= 2 ORDER BY id DESC LIMIT ?) ORDER BY id")       \
+	X(EXCHANGES_ALL, EXCHANGE_COLUMNS " ORDER BY id")                                                                                            \
                                                                                                                                                      \
 	X(KEY_ADD, "INSERT INTO idempotency(account, key, mid, body, at_ms) VALUES (?,?,?,?,?)")                                                     \
 	X(KEY_FIND, "SELECT mid, body FROM idempotency WHERE account = ? AND key = ?")                                                               \
@@ -76,6 +88,61 @@ enum statement {
 		STATEMENT_COUNT
 };
 
+/* ---- a place: a log and an index or size in it, as one integer (schema.h) ---- */
+
+#define PLACE_BITS 40
+#define PLACE_MOST ((UINT64_C(1) << PLACE_BITS) - 1) /* never written, so ranges may end here */
+#define LOG_MOST   ((INT64_C(1) << 22) - 1)	     /* epochs a ledger may open */
+
+/* Whatever is beyond what is written becomes a place that no row has. */
+static inline int64_t place_of(int64_t log, uint64_t index)
+{
+	uint64_t known = log > 0 && log <= LOG_MOST ? (uint64_t)log : 0;
+
+	return (int64_t)(known << PLACE_BITS | (index < PLACE_MOST ? index : PLACE_MOST));
+}
+
+static inline int64_t place_log(int64_t place)
+{
+	return place >> PLACE_BITS;
+}
+
+static inline uint64_t place_index(int64_t place)
+{
+	return (uint64_t)place & PLACE_MOST;
+}
+
+/* ---- sums: what the store adds up of a log while it writes (sums.c) ---- */
+
+#define SUMS_STATES	   (EXCHANGE_FAILED + 1)
+#define SUMS_STATES_STORED 48
+#define SUMS_QUOTA_STORED  46
+#define SUMS_QUOTA_MOST	   65536 /* clauses and days of one log */
+#define SUMS_STORED_MOST   (SUMS_STATES_STORED + SUMS_QUOTA_MOST * SUMS_QUOTA_STORED)
+#define SUMS_DAYS	   3 /* quota days kept: the newest and those before it */
+
+/* How many questions a log has of one clause and day. */
+struct quota_row {
+	struct hash agreement;
+	uint16_t    clause;
+	int32_t	    day;
+	uint64_t    n;
+};
+
+struct sums {
+	int64_t		  log;
+	bool		  own, changed;		   /* changed: not in the log's row yet */
+	uint64_t	  checkpointed, receipted; /* the largest sizes signed */
+	uint64_t	  state[SUMS_STATES];	   /* questions in this log, by state */
+	struct quota_row *quota;
+	uint32_t	  nquota;
+};
+
+static inline uint64_t sums_open(const struct sums *sums)
+{
+	return sums->state[EXCHANGE_ACCEPTED] + sums->state[EXCHANGE_DELIVERED];
+}
+
 struct store {
 	sqlite3	       *db;
 	sqlite3_stmt   *statement[STATEMENT_COUNT];
@@ -86,6 +153,8 @@ struct store {
 	uint64_t	page_size;
 	uint64_t	deadline_ms; /* of the monotonic clock, 0: none */
 	struct fault	fault;	     /* the last complaint */
+	struct sums    *sums;	     /* of the logs written to since the store was opened */
+	size_t		nsums;
 };
 
 /* ---- a statement, taken and given back ---- */
@@ -118,6 +187,24 @@ struct bytes column_bytes(const struct query *q, int i); /* lives until the next
 /* Copies exactly n bytes; false when the column has another length. */
 bool column_exact(const struct query *q, int i, void *out, size_t n) must_use;
 bool column_name(const struct query *q, int i, char *out, size_t size) must_use;
+
+void query_place(struct query *q, int64_t log, uint64_t index);
+/* Binds a range: from, and the first place no longer wanted. */
+void query_range(struct query *q, int64_t log, uint64_t from, uint64_t to);
+
+/* The sums of a log that is written to, from memory or its row. They live until the next call. */
+enum err sums_take(struct store *s, int64_t log, struct sums **out) must_use;
+/* One question more in `x->state`; one that moved from `before` to `now`. */
+enum err sums_add(struct store *s, const struct exchange_row *x) must_use;
+enum err sums_move(struct store *s, int64_t log, enum exchange_state before, enum exchange_state now) must_use;
+/* As stored in a log's row. */
+enum err sums_write(const struct sums *sums, struct buffer *out) must_use;
+/* Writes what changed into the logs' rows: before a commit, and before they are read. */
+enum err sums_save(struct store *s) must_use;
+void	 sums_done(struct store *s);
+/* The sums of every log of a channel, oldest first, until one call fails. */
+typedef enum err sums_fn(void *arg, const struct sums *sums);
+enum err	 sums_of_channel(struct store *s, const char *partner, const char *channel, sums_fn *each, void *arg) must_use;
 
 /* Keeps a complaint for store_fault and returns `e`. */
 enum err store_complain(struct store *s, enum err e, const char *where, int64_t log, uint64_t index);

@@ -70,10 +70,13 @@ struct log_place {
 
 static enum err log_place(struct store *s, int64_t log, struct log_place *out)
 {
-	scoped_query q = query_take(s, STATEMENT_LOG_PLACE);
+	enum err e = sums_save(s);
 
+	if (e != ERR_OK)
+		return e;
+	scoped_query q = query_take(s, STATEMENT_LOG_PLACE);
 	query_integer(&q, log);
-	enum err e = query_row(&q);
+	e = query_row(&q);
 	if (e != ERR_OK)
 		return e;
 	out->receipted = column_u64(&q, 3);

@@ -31,47 +31,76 @@ static enum err row_store(const struct log_row *row, struct stored *out)
 	return e == ERR_OK ? tally.err : e;
 }
 
+static enum err log_add(struct store *s, const struct log_key *key, const struct stored *stored, struct bytes sums)
+{
+	scoped_query q = query_take(s, STATEMENT_LOG_ADD);
+
+	query_text(&q, key->partner);
+	query_text(&q, key->channel);
+	query_integer(&q, key->own);
+	query_bytes(&q, bytes_of(key->epoch.b, EPOCH_SIZE));
+	query_bytes(&q, stored->frontier);
+	query_bytes(&q, stored->tally);
+	query_bytes(&q, stored->receipt);
+	query_bytes(&q, sums);
+	return query_run(&q);
+}
+
 enum err store_log_add(struct store *s, const struct log_key *key, int64_t *id)
 {
-	struct stored  stored;
-	struct log_row empty = {0};
+	static const struct sums none;
+	struct buffer		 sums = {.most = SUMS_STORED_MOST};
+	struct stored		 stored;
+	struct log_row		 empty = {0};
 
 	memcpy(empty.tally.epoch, key->epoch.b, EPOCH_SIZE);
 	frontier_init(&empty.frontier);
 	frontier_init(&empty.receipt_frontier);
 	enum err e = row_store(&empty, &stored);
-	if (e != ERR_OK)
-		return e;
-	scoped_query q = query_take(s, STATEMENT_LOG_ADD);
-	query_text(&q, key->partner);
-	query_text(&q, key->channel);
-	query_integer(&q, key->own);
-	query_bytes(&q, bytes_of(key->epoch.b, EPOCH_SIZE));
-	query_bytes(&q, stored.frontier);
-	query_bytes(&q, stored.tally);
-	query_bytes(&q, stored.receipt);
-	e = query_run(&q);
+	if (e == ERR_OK)
+		e = sums_write(&none, &sums);
+	if (e == ERR_OK)
+		e = log_add(s, key, &stored, buffer_bytes(&sums));
+	buffer_done(&sums);
 	if (e == ERR_OK)
 		*id = sqlite3_last_insert_rowid(s->db);
 	return e;
 }
 
+static enum err log_save(struct store *s, const struct log_row *row, const struct stored *stored, const struct sums *sums, struct bytes sums_stored)
+{
+	scoped_query q = query_take(s, STATEMENT_LOG_SAVE);
+
+	query_bytes(&q, stored->frontier);
+	query_bytes(&q, stored->tally);
+	query_bytes(&q, stored->receipt);
+	query_u64(&q, row->last_time_ms);
+	query_u64(&q, row->agreed);
+	query_u64(&q, sums->checkpointed);
+	query_u64(&q, sums->receipted);
+	query_bytes(&q, sums_stored);
+	query_integer(&q, row->id);
+	return query_run(&q);
+}
+
+/* The sums of the log go with it, so that its row is written once a turn. */
 enum err store_log_save(struct store *s, const struct log_row *row)
 {
+	struct buffer stored_sums = {.most = SUMS_STORED_MOST};
+	struct sums  *sums;
 	struct stored stored;
 
 	enum err e = row_store(row, &stored);
-	if (e != ERR_OK)
-		return e;
-	scoped_query q = query_take(s, STATEMENT_LOG_SAVE);
-	query_bytes(&q, stored.frontier);
-	query_bytes(&q, stored.tally);
-	query_bytes(&q, stored.receipt);
-	query_u64(&q, row->last_time_ms);
-	query_u64(&q, row->agreed);
-	query_integer(&q, row->id);
-	e = query_run(&q);
-	return e == ERR_OK && sqlite3_changes(s->db) != 1 ? ERR_NOT_FOUND : e;
+	if (e == ERR_OK)
+		e = sums_take(s, row->id, &sums);
+	if (e == ERR_OK)
+		e = sums_write(sums, &stored_sums);
+	if (e == ERR_OK)
+		e = log_save(s, row, &stored, sums, buffer_bytes(&stored_sums));
+	if (e == ERR_OK)
+		sums->changed = false;
+	buffer_done(&stored_sums);
+	return e;
 }
 
 static bool frontier_load(struct bytes stored, struct frontier *out)
@@ -129,8 +158,11 @@ static enum err row_next(struct query *q, struct log_row *out)
 enum err store_logs(struct store *s, const char *partner, const char *channel, store_log_fn *each, void *arg)
 {
 	struct log_row row;
-	enum err       e;
-	scoped_query   q = query_take(s, STATEMENT_LOGS);
+	enum err       e = sums_save(s);
+
+	if (e != ERR_OK)
+		return e;
+	scoped_query q = query_take(s, STATEMENT_LOGS);
 
 	query_text(&q, partner);
 	query_text(&q, channel);
@@ -142,8 +174,11 @@ enum err store_logs(struct store *s, const char *partner, const char *channel, s
 
 enum err store_log_find(struct store *s, const struct epoch *epoch, bool own, struct log_row *out)
 {
-	scoped_query q = query_take(s, STATEMENT_LOG_FIND);
+	enum err e = sums_save(s);
 
+	if (e != ERR_OK)
+		return e;
+	scoped_query q = query_take(s, STATEMENT_LOG_FIND);
 	query_bytes(&q, bytes_of(epoch->b, EPOCH_SIZE));
 	query_integer(&q, own);
 	return row_next(&q, out);

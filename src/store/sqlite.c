@@ -152,6 +152,17 @@ enum err query_run(struct query *q)
 	return store_complain(q->s, e, "writing", 0, 0);
 }
 
+void query_place(struct query *q, int64_t log, uint64_t index)
+{
+	query_integer(q, place_of(log, index));
+}
+
+void query_range(struct query *q, int64_t log, uint64_t from, uint64_t to)
+{
+	query_place(q, log, from);
+	query_place(q, log, to);
+}
+
 uint64_t column_u64(const struct query *q, int i)
 {
 	return (uint64_t)sqlite3_column_int64(q->stmt, i);
@@ -256,7 +267,8 @@ static enum err pragmas(struct store *s, const char *const *sql, size_t n)
 
 static const char *const pragmas_both[] = {"PRAGMA mmap_size = 0", "PRAGMA temp_store = MEMORY", "PRAGMA locking_mode = NORMAL",
 					   "PRAGMA foreign_keys = ON", "PRAGMA trusted_schema = OFF"};
-static const char *const pragmas_write[] = {"PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON", "PRAGMA wal_autocheckpoint = 0",
+static const char *const pragmas_write[] = {("PRAGMA page_size = " TEXT_OF(STORE_PAGE_SIZE)), "PRAGMA synchronous = FULL",
+					    "PRAGMA secure_delete = ON", "PRAGMA wal_autocheckpoint = 0",
 					    ("PRAGMA cache_size = -" TEXT_OF(WRITE_CACHE_KIB))};
 static const char *const pragmas_read[] = {"PRAGMA query_only = ON", ("PRAGMA cache_size = -" TEXT_OF(READ_CACHE_KIB))};
 
@@ -361,6 +373,7 @@ void store_close(struct store *s)
 	if (s->broken)
 		sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_close(s->db);
+	sums_done(s);
 	free(s);
 }
 
@@ -393,6 +406,8 @@ enum err store_commit(struct store *s)
 		return ERR_DISK;
 	if (!s->begun)
 		return ERR_OK;
+	if (sums_save(s) != ERR_OK)
+		return ERR_DISK;
 	s->begun = false;
 	if (run_plain(s, STATEMENT_COMMIT) == ERR_OK)
 		return ERR_OK;

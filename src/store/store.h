@@ -130,6 +130,8 @@ enum err store_checkpoint_add(struct store *s, int64_t log, const struct checkpo
 enum err store_receipt_add(struct store *s, int64_t log, const struct receipt_head *r) must_use;
 /* The smallest of size > index; ERR_NOT_FOUND. */
 enum err store_checkpoint_covering(struct store *s, int64_t log, uint64_t index, struct checkpoint_head *out) must_use;
+/* The largest of size at most `size`; ERR_NOT_FOUND. */
+enum err store_checkpoint_upto(struct store *s, int64_t log, uint64_t size, struct checkpoint_head *out) must_use;
 enum err store_receipt_covering(struct store *s, int64_t log, uint64_t index, struct receipt_head *out) must_use;
 /* All of a log, ascending. */
 typedef bool store_checkpoint_fn(void *arg, const struct checkpoint_head *c);
@@ -139,6 +141,8 @@ enum err     store_receipts(struct store *s, int64_t log, store_receipt_fn *each
 
 /* ---- exchanges: one row per mid and side, also the row that effects are deduplicated by ---- */
 
+#define EXCHANGE_NO_DAY INT32_MIN
+
 struct exchange_row {
 	uint8_t		    mid[MID_SIZE];
 	bool		    ours;
@@ -146,24 +150,27 @@ struct exchange_row {
 	uint64_t	    question_index, answer_index;
 	struct hash	    agreement;
 	uint16_t	    clause;
-	int32_t		    day; /* UTC day of the question's time_ms: the quota day */
+	int32_t		    day; /* UTC day of the question's time_ms: the quota day; EXCHANGE_NO_DAY: it counts against none */
 	enum exchange_state state;
 	uint16_t	    status;
 	uint64_t	    accepted_ms, delivered_ms, answered_ms, not_after_ms;
 	uint64_t	    used;
 };
 
-enum err store_exchange_add(struct store *s, const struct exchange_row *x) must_use;	/* ERR_DUPLICATE */
-enum err store_exchange_answer(struct store *s, const struct exchange_row *x) must_use; /* by (mid, ours): state, status, answer_*, times */
+enum err store_exchange_add(struct store *s, const struct exchange_row *x) must_use; /* ERR_DUPLICATE */
+enum err store_exchange_answer(struct store		 *s,
+			       const struct exchange_row *x) must_use; /* by question's place and mid: state, status, answer_*, times */
 enum err store_exchange_find(struct store *s, const uint8_t mid[MID_SIZE], bool ours, struct exchange_row *out) must_use;
-/* By the question's place, where its entry must be stored: for a REPLY's `re` after a restart. */
+/* ERR_OK or ERR_NOT_FOUND, without reading the row. */
+enum err store_exchange_known(struct store *s, const uint8_t mid[MID_SIZE], bool ours) must_use;
+/* By the question's place: for a REPLY's `re` after a restart. */
 enum err store_exchange_at(struct store *s, int64_t question_log, uint64_t index, struct exchange_row *out) must_use;
 /* Unanswered ones of one channel's logs, oldest first, for the start. */
 typedef bool store_exchange_fn(void *arg, const struct exchange_row *x);
 enum err     store_exchanges_open(struct store *s, const char *partner, const char *channel, bool ours, store_exchange_fn *each, void *arg) must_use;
 /* Every exchange there is, for verification. */
 enum err store_exchanges(struct store *s, store_exchange_fn *each, void *arg) must_use;
-/* Distinct mids of (agreement, clause, day) on our or their asking side: the recount at start. */
+/* Questions of (agreement, clause, day) on our or their asking side. Kept for the newest day of a log and the two before it; 0 for older ones. */
 enum err store_quota_used(struct store *s, const char *partner, const char *channel, bool ours, const struct hash *agreement, uint16_t clause,
 			  int32_t day, uint64_t *out) must_use;
 /* The whole exchange with its contents, read from both entries; views live in `a`. */
@@ -173,6 +180,12 @@ struct exchange_counts {
 	uint64_t asked, answered, refused, unanswered;
 };
 enum err store_exchange_counts(struct store *s, const char *partner, const char *channel, struct exchange_counts *out) must_use;
+
+/*
+ * Counts, quotas and the sizes of the newest heads are added up while writing, in the turn
+ * of what they count. This adds them up again from the rows of a log, for verification.
+ */
+enum err store_sums_check(struct store *s, int64_t log, bool *same) must_use;
 
 /* ---- Idempotency-Key: stays at home, 7 days ---- */
 

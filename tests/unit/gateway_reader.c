@@ -247,6 +247,7 @@ static void it_follows_a_ledger_that_grows(void **state unused_arg)
 		struct exchange_row x = home.exchange;
 		x.mid[0] ^= 0x80;
 		memcpy(x.mid + 8, &i, sizeof i);
+		x.question_index += 1000 + i;
 		x.state = EXCHANGE_ACCEPTED;
 		home_must(store_exchange_add(s, &x), "exchange");
 		home_must(store_commit(s), "commit");
