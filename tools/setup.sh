@@ -6,7 +6,7 @@
 
 SETUP_build="gcc libc6-dev meson ninja-build pkg-config python3 python3-nacl
 libssl-dev libsodium-dev libevent-dev libsqlite3-dev libyaml-dev libjansson-dev libutf8proc-dev libseccomp-dev libxml2-dev libcmocka-dev"
-SETUP_check="clang clang-tidy clang-format"
+SETUP_check="clang clang-tidy clang-format libclang-rt-14-dev"
 SETUP_bench="nginx-light wrk openssl"
 
 setup_missing() {
