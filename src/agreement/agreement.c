@@ -1,4 +1,5 @@
 /* agreement.c: finding things in an agreement, opening a signed one, signing. */
+#include <assert.h>
 #include <stdio.h>
 
 #include "agreement/schema.h"
@@ -26,8 +27,9 @@ const struct clause *agreement_clause(const struct agreement *a, uint16_t number
 	return NULL;
 }
 
-const struct clause *agreement_clause_named(const struct agreement *a, struct bytes v)
+const struct clause *agreement_clause_named(const struct agreement *a, struct bytes channel_and_name)
 {
+	struct bytes   v = channel_and_name;
 	const uint8_t *slash = v.n == 0 ? NULL : memchr(v.at, '/', v.n);
 
 	if (slash == NULL)
@@ -129,6 +131,7 @@ static bool is_root_of(const struct agreement_party *p, const struct public_key 
 static enum err bind_signers(struct agreement *a, const struct note *note, const struct root_key *const by[2], struct fault *fault)
 {
 	for (unsigned i = 0; i < 2; i++) {
+		assert(by[i] != NULL); /* check_signatures() found both */
 		int p = agreement_party(a, bytes_text(by[i]->party));
 
 		if (p < 0 || !is_root_of(&a->party[p], &by[i]->key))
@@ -181,7 +184,7 @@ static enum err read_note(struct bytes wire, struct note *note, struct fault *fa
 
 enum err agreement_open(struct bytes wire, const struct root_key *roots, size_t n, struct agreement **out, struct fault *fault)
 {
-	struct note note;
+	struct note note = {.n = 0};
 	enum err    e = read_note(wire, &note, fault);
 
 	*out = NULL;
@@ -215,6 +218,8 @@ static void scan_keys(struct bytes text, struct candidates *c)
 	const uint8_t	 *at = text.at, *end = text.at + text.n;
 	struct public_key key;
 
+	if (text.n == 0)
+		return;
 	while (c->n + 2 <= COUNT_OF(c->key) && (at = memmem(at, (size_t)(end - at), word, strlen(word))) != NULL) {
 		at += strlen(word);
 		if (end - at < 2 + 64 || (at[0] != 'a' && at[0] != 'b') || at[1] != ' ' ||
@@ -228,7 +233,7 @@ static void scan_keys(struct bytes text, struct candidates *c)
 enum err agreement_open_unpinned(struct bytes wire, struct agreement **out, struct fault *fault)
 {
 	struct candidates c = {.n = 0};
-	struct note	  note;
+	struct note	  note = {.n = 0};
 	enum err	  e = read_note(wire, &note, fault);
 
 	*out = NULL;

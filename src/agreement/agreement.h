@@ -145,14 +145,14 @@ struct root_key {
 	const char	 *party;
 	struct public_key key;
 };
-enum err agreement_open(struct bytes note, const struct root_key *roots, size_t n, struct agreement **out, struct fault *fault) must_use;
+enum err agreement_open(struct bytes wire, const struct root_key *roots, size_t n, struct agreement **out, struct fault *fault) must_use;
 
 /*
  * For a verifier who has no cards: takes the candidate keys from a pre-scan of the
  * text's `keys:` lines (plain text search, no YAML), verifies both signatures with
  * them, then parses. Whose keys they are is for the reader to compare on paper.
  */
-enum err agreement_open_unpinned(struct bytes note, struct agreement **out, struct fault *fault) must_use;
+enum err agreement_open_unpinned(struct bytes wire, struct agreement **out, struct fault *fault) must_use;
 
 void agreement_free(struct agreement *a); /* accepts NULL */
 

@@ -51,7 +51,7 @@ struct card {
 };
 
 /* Reads and verifies (one signature at least, each by a root on it). `line` of fault says where. */
-enum err card_read(struct bytes note, struct card *out, struct fault *fault) must_use;
+enum err card_read(struct bytes wire, struct card *out, struct fault *fault) must_use;
 
 /* Writes the text, and the signed note by one root key. */
 void	 card_write(struct builder *b, const struct card *card);

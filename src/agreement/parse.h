@@ -9,9 +9,9 @@ void parties_read(struct schema *s, const struct yaml *node, struct agreement *a
 void clauses_read(struct schema *s, const struct yaml *node, struct agreement *a);
 
 /* `request:` or `answer:`; `asked` is true for a request, whose fields say when they are required. */
-void fields_read_rules(struct schema *s, const struct yaml *node, bool asked, struct field_rule **out, unsigned *n);
+void fields_read_rules(struct schema *s, const struct yaml *node, bool asked, struct field_rule **out, unsigned *count);
 /* Codes of a field and reasons of refusal: name -> texts. */
-void codes_read(struct schema *s, const struct yaml *node, struct code **out, unsigned *n);
+void codes_read(struct schema *s, const struct yaml *node, struct code **out, unsigned *count);
 /* `examples:` and `must-refuse:` of one clause. */
 void examples_read(struct schema *s, const struct yaml *map, struct clause *c);
 

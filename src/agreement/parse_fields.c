@@ -1,4 +1,6 @@
 /* parse_fields.c: `request:`, `answer:` and lists of codes. */
+#include <assert.h>
+
 #include "agreement/field.h"
 #include "agreement/parse.h"
 
@@ -15,6 +17,7 @@ void codes_read(struct schema *s, const struct yaml *node, struct code **out, un
 	size_t	     before = schema_enter(s, node == NULL ? "codes" : node->key);
 	struct code *codes = schema_take(s, n, sizeof *codes);
 
+	assert(n == 0 || node != NULL); /* schema_count() counts nothing where nothing is */
 	for (unsigned i = 0; i < n && schema_ok(s); i++) {
 		struct yaml key = key_of(node->at[i]);
 

@@ -25,7 +25,7 @@ void build_u16(struct builder *b, uint16_t v);
 void build_u32(struct builder *b, uint32_t v);
 void build_u64(struct builder *b, uint64_t v);
 void build_bytes(struct builder *b, struct bytes v);
-void build_copy(struct builder *b, const void *at, size_t n);
+void build_copy(struct builder *b, const void *from, size_t n);
 void build_zero(struct builder *b, size_t n);
 /* A u16 (u32) length, then the bytes; fails with ERR_TOO_LONG when the length does not fit. */
 void build_bytes16(struct builder *b, struct bytes v);

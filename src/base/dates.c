@@ -146,7 +146,8 @@ static uint64_t clock_on(struct cursor *c)
 	letter(c, 'Z');
 	if (cursor_err(c) == ERR_OK && (hour > 23 || minute > 59 || second > 59))
 		cursor_fail(c, ERR_VALUE);
-	return (uint64_t)(((hour * 60 + minute) * 60 + second) * 1000 + ms);
+	int of_day = ((hour * 60 + minute) * 60 + second) * 1000 + ms;
+	return (uint64_t)of_day;
 }
 
 enum err time_read(struct bytes text, uint64_t *ms)

@@ -29,7 +29,7 @@ enum err hex_read(struct bytes text, void *out, size_t n)
 			return ERR_MALFORMED;
 	uint8_t *to = out;
 	for (size_t i = 0; i < n; i++)
-		to[i] = (uint8_t)(hex_value(text.at[2 * i]) << 4 | hex_value(text.at[2 * i + 1]));
+		to[i] = (uint8_t)((unsigned)hex_value(text.at[2 * i]) << 4 | (unsigned)hex_value(text.at[2 * i + 1]));
 	return ERR_OK;
 }
 

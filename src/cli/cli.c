@@ -107,7 +107,7 @@ static const char *option_value(int argc, char **argv, int *at, const char *name
 		return NULL;
 	if (argv[*at][n] == '=')
 		return argv[*at] + n + 1;
-	if (argv[*at][n] != '\0' || *at + 1 >= argc)
+	if (argv[*at][n] != '\0' || *at + 1 >= argc || argv[*at + 1] == NULL)
 		return NULL;
 	return argv[++*at];
 }

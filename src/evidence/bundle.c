@@ -49,7 +49,7 @@ static enum err shelf_take(struct shelf *s, const char *name, size_t most, struc
 
 static enum err shelf_take_salt(struct shelf *s, const char *name, struct salt *out)
 {
-	struct bytes body;
+	struct bytes body = BYTES_NONE;
 	enum err     e = shelf_take(s, name, SALT_SIZE, &body);
 
 	if (e != ERR_OK)
@@ -177,7 +177,7 @@ static enum err unsigned_place_check(struct item *item, struct bytes text)
 
 static enum err proof_read(struct shelf *s, struct item *item, unsigned number)
 {
-	struct bytes text;
+	struct bytes text = BYTES_NONE;
 	char	     name[TAR_NAME_MOST + 1];
 	enum err     e;
 
@@ -193,7 +193,7 @@ static enum err proof_read(struct shelf *s, struct item *item, unsigned number)
 
 static enum err item_read(struct shelf *s, struct item *item, unsigned number, uint8_t kind)
 {
-	struct bytes wire;
+	struct bytes wire = BYTES_NONE;
 	struct salt  salt;
 	struct hash  commitment;
 	char	     name[TAR_NAME_MOST + 1];
@@ -245,7 +245,7 @@ static enum err items_read(struct shelf *s, struct bundle *b, const uint8_t *kin
 static enum err files_read(struct shelf *s, struct bundle *b)
 {
 	uint8_t	     kinds[EVIDENCE_ITEMS_MOST];
-	struct bytes manifest;
+	struct bytes manifest = BYTES_NONE;
 	enum err     e;
 
 	if ((e = shelf_take(s, "manifest", MANIFEST_MOST, &manifest)) != ERR_OK)

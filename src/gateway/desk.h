@@ -171,7 +171,7 @@ void exchange_json(struct json_writer *w, const char *self, const struct papers 
 /* "released-on" as JSON writes it, "released_on". `out` is cut to fit. */
 void api_name(struct bytes name, char *out, size_t size);
 /* The agreement and clause that a question names, as core will choose it: in force today and asked by us, if there is one. */
-const struct clause *clause_asked(const struct papers *papers, const char *self, struct bytes to, struct bytes clause, int32_t today,
+const struct clause *clause_asked(const struct papers *papers, const char *self, struct bytes to, struct bytes name, int32_t today,
 				  const struct agreement **agreement);
 
 /* ---- desk_problem.c ---- */

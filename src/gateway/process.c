@@ -165,7 +165,7 @@ static void signals_reset(void)
 /* Standard input becomes nothing, standard output and error stay, `control` stays, all else closes. */
 static void descriptors_close(int control)
 {
-	int nothing = open("/dev/null", O_RDONLY);
+	int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	if (nothing > STDIN_FILENO)
 		(void)dup2(nothing, STDIN_FILENO);

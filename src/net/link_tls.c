@@ -2,6 +2,7 @@
 #include "net/link_tls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
@@ -461,7 +462,7 @@ void link_tls_end(struct bufferevent *socket)
 	struct event_base *base = bufferevent_get_base(socket);
 	SSL		  *ssl = bufferevent_openssl_get_ssl(socket);
 	int		   fd = bufferevent_getfd(socket);
-	int		   kept = fd >= 0 ? dup(fd) : -1;
+	int		   kept = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 
 	bufferevent_disable(socket, EV_READ | EV_WRITE);
 	bufferevent_setcb(socket, NULL, NULL, NULL, NULL);

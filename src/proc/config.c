@@ -353,7 +353,7 @@ static enum err read_sqlite(struct reading *r, const struct yaml *node, void *in
 	char			whole[CONFIG_PATH_MOST];
 	enum err		e = read_text(r, node, &path);
 
-	if (e || path[0] == '/') {
+	if (e || !path || path[0] == '/') {
 		provider->sqlite = path;
 		return e;
 	}

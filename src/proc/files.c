@@ -17,7 +17,7 @@
 #define KEY_FIRST_WORDS "mithaq-key/1 ed25519 "
 #define KEY_LINE_MOST	128
 
-static void fd_close(int *fd)
+static void fd_close(const int *fd)
 {
 	int kept = errno;
 

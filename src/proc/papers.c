@@ -1,5 +1,6 @@
 #include "proc/papers.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -43,6 +44,7 @@ static enum err card_add_named(struct papers *p, const char *path, const char *p
 
 	if (e != ERR_OK)
 		return e;
+	assert(p->ncards > 0); /* card_add() added it */
 	if (strcmp(p->card[p->ncards - 1]->party, party) != 0)
 		return fault_at(fault, ERR_VALUE, 2, "party", p->card[p->ncards - 1]->party, "the file's name must be the party's",
 				"يجب أن يكون اسم الملف اسم الطرف");

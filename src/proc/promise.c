@@ -327,7 +327,7 @@ static uint64_t file_rights(int version)
 	return rights;
 }
 
-static void fd_close(int *fd)
+static void fd_close(const int *fd)
 {
 	if (*fd >= 0)
 		close(*fd);

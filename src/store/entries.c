@@ -45,7 +45,7 @@ static enum err row_next(struct query *q, int64_t log, struct entry_row *out)
 
 enum err store_entry_get(struct store *s, int64_t log, uint64_t index, struct arena *a, struct entry_row *out)
 {
-	struct entry_row row;
+	struct entry_row row = {.index = index};
 	scoped_query	 q = query_take(s, STATEMENT_ENTRY_GET);
 
 	query_place(&q, log, index);

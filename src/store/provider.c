@@ -116,13 +116,9 @@ static enum err unreadable(struct provider *p, struct fault *fault)
 		return refuse(fault, ERR_FILE, p->path, sqlite3_errmsg(p->db),
 			      "does it exist, and may we read it? a database in WAL mode also needs its -shm file, writable for us, "
 			      "or `PRAGMA journal_mode = DELETE`",
-			      "هل هو موجود ويُسمح لنا بقراءته؟ وقاعدة البيانات بنمط WAL تحتاج أيضًا إلى ملف ‎-shm‎ قابل "
-			      "للكتابة "
-			      "أو "
-			      "إلى "
-			      "إلغاء "
-			      "هذا "
-			      "النمط");
+			      "هل هو موجود ويُسمح لنا بقراءته؟ وقاعدة البيانات بنمط WAL "
+			      "تحتاج أيضًا إلى ملف ‎-shm‎ قابل للكتابة "
+			      "أو إلى إلغاء هذا النمط");
 	return refuse(fault, ERR_STORE, p->path, sqlite3_errmsg(p->db), "this file is not a database that SQLite can read",
 		      "هذا الملف ليس قاعدة بيانات تستطيع SQLite قراءتها");
 }

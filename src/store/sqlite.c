@@ -181,7 +181,8 @@ bool column_exact(const struct query *q, int i, void *out, size_t n)
 
 	if (v.n != n)
 		return false;
-	memcpy(out, v.at, n);
+	if (n > 0)
+		memcpy(out, v.at, n);
 	return true;
 }
 

@@ -262,7 +262,7 @@ void sums_done(struct store *s)
 
 enum err sums_of_channel(struct store *s, const char *partner, const char *channel, sums_fn *each, void *arg)
 {
-	struct sums sums;
+	struct sums sums = {.log = 0};
 	enum err    e = sums_save(s);
 
 	if (e != ERR_OK)

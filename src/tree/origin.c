@@ -53,7 +53,8 @@ static void name_take(struct cursor *c, enum err (*check)(struct bytes), char *o
 		cursor_fail(c, e);
 		return;
 	}
-	memcpy(out, name.at, name.n);
+	if (name.n > 0)
+		memcpy(out, name.at, name.n);
 }
 
 enum err origin_read(struct bytes text, struct origin *out)
