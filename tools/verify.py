@@ -12,6 +12,7 @@ ROLES = {"genesis": 0, "agree": 3, "tally": 12, "question": 16, "answer": 17}
 STATUS = "ok no-hit refused expired error unsupported suspended postponed needs-information unknown".split()
 PARTY = re.compile(r"(?=.{1,128}\Z)L(\.L){0,3}\Z".replace("L", "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"))
 NAME = re.compile(r"(?!.*--)[a-z]([a-z0-9-]{0,46}[a-z0-9])?\Z")
+UNSEEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
 CARD = re.compile(r"mithaq/keys/1\nparty (\S+)\nenvironment (live|test)\nserial ([1-9][0-9]*)\n(previous \S+\n)?valid (\S+) (\S+)\nroot (\S+) (\S+)\n"
                   r"((?:tls \S+\n){1,4})((?:log \S+ \S+\n)+)((?:receipt \S+ \S+\n)+)((?:revoked \S+ \S+ \S+\n)*)")
 
@@ -103,7 +104,8 @@ def fields_read(raw):
             n, = struct.unpack(">H", raw[at:at + 2])
             form, v = struct.unpack(">BH", raw[at + 2 + n:at + 5 + n])
             name, text, at = raw[at + 2:at + 2 + n].decode(), raw[at + 5 + n:at + 5 + n + v].decode(), at + 5 + n + v
-            need(form == 1 and NAME.match(name) and name > max(rows, default="") and v <= 8192 and unicodedata.is_normalized("NFC", text), "field")
+            need(form == 1 and NAME.match(name) and name > max(rows, default="") and v <= 8192, "field")
+            need(unicodedata.is_normalized("NFC", text) and not UNSEEN.search(text), "field")
             rows[name] = text
         return rows if raw[0] == 1 and at == len(raw) and len(rows) <= 64 else None
     except FAILURES:
@@ -186,13 +188,23 @@ def items_check(items, cards, agreement_id):
         covered += [x for x in items if x not in covered and genesis_names(genesis, x)]
     need(len(covered) == len(items), "coverage")
 
+def roots_of(text, party):
+    """The two keys below this party's own name, and nowhere else in the text."""
+    parties = re.search(r"^parties:\n((?: .*\n|\n|#.*\n)*)", text, re.M)
+    rows = re.findall(r"^  (\S+):[ ]*\n((?:   .*\n|\n|#.*\n)*)", parties[1] if parties else "", re.M)
+    blocks = [block for name, block in rows if name.strip("'\"") == party]
+    need(len(rows) == 2 and len(blocks) == 1, "parties")
+    keys = re.findall(r"root-([ab]) ([0-9a-f]{64})\b", blocks[0])
+    need([k[0] for k in keys] == ["a", "b"], "roots")
+    return [k[1] for k in keys]
+
 def agreement_check(raw, cards):
     text, lines = note_read(raw)
     need(text.startswith("mithaq: agreement/1\n") and sorted(n for n, _ in lines) == sorted(p + "/root" for p in cards), "agreement")
     for line in lines:
         card = cards[line[0][:-5]]
         need(any(signed(text, line, line[0], 1, k) is not None for k in card["roots"]), "agreement signature")
-        need(all("root-%s %s" % (w, k.hex()) in text for w, k in zip("ab", card["roots"])), "roots")
+        need([k.hex() for k in card["roots"]] == roots_of(text, card["party"]), "roots")
         need(("\nenvironment: live\n" in text) == card["live"], "environment")
     name = re.search(r"^id: *['\"]?([^'\"\n]*)", text, re.M)
     return text, sha(text.encode()), name[1].strip() if name else "?"
@@ -250,7 +262,7 @@ def judge(mid, agreement, cards, items):
     say(not times, "received" if times else "not-received", b, *map(clock, times[:1]))
     for x in answers:
         index, status = x["h"]["index"], x["h"]["status"]
-        reason = ([fields_read(x["body"][k]) for k, p in enumerate(x["h"]["parts"]) if p[0] == 2 and k in x["body"]] + [None])[0]
+        reason = ([fields_read(x["body"].get(k, b"")) for k, p in enumerate(x["h"]["parts"]) if p[0] == 2 and p[2] == 0] + [None])[0]
         extra = [STATUS[min(status, 9)]] if status > 2 else [reason.get(k, "") for k in ("reason", "rule")] if status == 2 and reason is not None else []
         say(0, "closed" if status > 2 else ("answered", "no-hit", "refused" if extra else "refused-bare")[status], b, index, *extra)
         say(x["receipt"] is None, "answer-not-received" if x["receipt"] is None else "answer-received", a)

@@ -5,8 +5,8 @@
 const struct bytes *item_part(const struct item *item, uint8_t type)
 {
 	for (unsigned i = 0; i < item->header.nparts; i++)
-		if (item->header.part[i].type == type && item->disclosed[i])
-			return &item->part[i];
+		if (item->header.part[i].type == type && item->header.part[i].placement == PLACED_INLINE)
+			return item->disclosed[i] ? &item->part[i] : NULL;
 	return NULL;
 }
 
@@ -61,10 +61,55 @@ static enum err cards_check(struct evidence_case *c, struct fault *fault)
 	return ERR_OK;
 }
 
+/* ---- what the verifier brought along ---- */
+
+static enum err pin_agreement(struct evidence_case *c, struct bytes pin, struct fault *fault)
+{
+	if (pin.n == 0)
+		return ERR_OK;
+	if (!bytes_equal(pin, c->agreement->text) && !bytes_equal(pin, c->bundle.agreement))
+		return fault_at(fault, ERR_VALUE, 0, "agreement", "another agreement than the one in the file you gave",
+				"compare the two texts; only the one signed on paper counts", "قارن النصين؛ المعوَّل عليه هو الموقَّع على الورق");
+	c->agreement_pinned = true;
+	return ERR_OK;
+}
+
+static enum err pin_card(struct evidence_case *c, struct bytes pin, struct fault *fault)
+{
+	struct card card;
+	enum err    e;
+	int	    at;
+
+	if (pin.n == 0)
+		return ERR_OK;
+	if ((e = card_read(pin, &card, fault)) != ERR_OK)
+		return e;
+	at = agreement_party(c->agreement, bytes_text(card.party));
+	if (at < 0 || !same_roots(card.root, c->card[at].root))
+		return fault_at(fault, ERR_KEY, 0, "cards", "other root keys than those on the card you gave",
+				"compare the fingerprints with the paper annex", "قارن البصمات بالملحق الورقي");
+	c->card_given[at] = card;
+	c->card_pinned[at] = true;
+	return ERR_OK;
+}
+
+static enum err pins_check(struct evidence_case *c, const struct pins *pins, struct fault *fault)
+{
+	enum err e;
+
+	if (pins == NULL)
+		return ERR_OK;
+	if ((e = pin_agreement(c, pins->agreement, fault)) != ERR_OK)
+		return e;
+	if ((e = pin_card(c, pins->card[0], fault)) != ERR_OK)
+		return e;
+	return pin_card(c, pins->card[1], fault);
+}
+
 /* ---- signatures ---- */
 
 /* A revoked key counts only in the epoch and up to the size that the card names. */
-static bool key_counts(const struct card *card, const struct public_key *key, const struct item *item)
+static bool card_lets(const struct card *card, const struct public_key *key, const struct item *item)
 {
 	for (unsigned i = 0; i < card->nrevoked; i++) {
 		const struct card_revoked *r = &card->revoked[i];
@@ -75,6 +120,12 @@ static bool key_counts(const struct card *card, const struct public_key *key, co
 			return false;
 	}
 	return true;
+}
+
+/* Whoever makes a bundle chooses its cards, and might choose an old one; the card that the verifier was given is asked as well. */
+static bool key_counts(const struct evidence_case *c, unsigned party, const struct public_key *key, const struct item *item)
+{
+	return card_lets(&c->card[party], key, item) && (!c->card_pinned[party] || card_lets(&c->card_given[party], key, item));
 }
 
 static bool line_is_by(const struct note *note, unsigned i, const char *name, const struct public_key *key, unsigned body_n)
@@ -92,9 +143,8 @@ static uint64_t cosignature_time(const struct note_signature *sig)
 /* The author's line, then the reader's; each may be missing, nothing else may stand there. */
 static enum err lines_check(const struct evidence_case *c, struct item *item, unsigned author)
 {
-	const struct card	*card = &c->card[author], *reader = &c->card[1 - author];
-	const struct public_key *log = card_log_key(card, item->origin.channel);
-	const struct public_key *receipt = card_receipt_key(reader, item->origin.channel);
+	const struct public_key *log = card_log_key(&c->card[author], item->origin.channel);
+	const struct public_key *receipt = card_receipt_key(&c->card[1 - author], item->origin.channel);
 	struct note		 note;
 	char			 name[RECEIPT_NAME_MOST];
 	unsigned		 i = 0;
@@ -103,11 +153,11 @@ static enum err lines_check(const struct evidence_case *c, struct item *item, un
 	if (e != ERR_OK)
 		return e;
 	receipt_key_name(item->origin.reader, name);
-	if (log != NULL && key_counts(card, log, item) && line_is_by(&note, i, item->checkpoint.origin, log, SIGN_SIZE)) {
+	if (log != NULL && key_counts(c, author, log, item) && line_is_by(&note, i, item->checkpoint.origin, log, SIGN_SIZE)) {
 		item->has_signature = true;
 		i++;
 	}
-	if (receipt != NULL && key_counts(reader, receipt, item) && line_is_by(&note, i, name, receipt, 8 + SIGN_SIZE)) {
+	if (receipt != NULL && key_counts(c, 1 - author, receipt, item) && line_is_by(&note, i, name, receipt, 8 + SIGN_SIZE)) {
 		item->has_receipt = true;
 		item->receipt_s = cosignature_time(&note.at[i]);
 		i++;
@@ -280,50 +330,6 @@ static enum err answers_find(struct evidence_case *c, struct fault *fault)
 	return ERR_OK;
 }
 
-/* ---- what the verifier brought along ---- */
-
-static enum err pin_agreement(struct evidence_case *c, struct bytes pin, struct fault *fault)
-{
-	if (pin.n == 0)
-		return ERR_OK;
-	if (!bytes_equal(pin, c->agreement->text) && !bytes_equal(pin, c->bundle.agreement))
-		return fault_at(fault, ERR_VALUE, 0, "agreement", "another agreement than the one in the file you gave",
-				"compare the two texts; only the one signed on paper counts", "قارن النصين؛ المعوَّل عليه هو الموقَّع على الورق");
-	c->agreement_pinned = true;
-	return ERR_OK;
-}
-
-static enum err pin_card(struct evidence_case *c, struct bytes pin, struct fault *fault)
-{
-	struct card card;
-	enum err    e;
-	int	    at;
-
-	if (pin.n == 0)
-		return ERR_OK;
-	if ((e = card_read(pin, &card, fault)) != ERR_OK)
-		return e;
-	at = agreement_party(c->agreement, bytes_text(card.party));
-	if (at < 0 || !same_roots(card.root, c->card[at].root))
-		return fault_at(fault, ERR_KEY, 0, "cards", "other root keys than those on the card you gave",
-				"compare the fingerprints with the paper annex", "قارن البصمات بالملحق الورقي");
-	c->card_pinned[at] = true;
-	return ERR_OK;
-}
-
-static enum err pins_check(struct evidence_case *c, const struct pins *pins, struct fault *fault)
-{
-	enum err e;
-
-	if (pins == NULL)
-		return ERR_OK;
-	if ((e = pin_agreement(c, pins->agreement, fault)) != ERR_OK)
-		return e;
-	if ((e = pin_card(c, pins->card[0], fault)) != ERR_OK)
-		return e;
-	return pin_card(c, pins->card[1], fault);
-}
-
 /* ---- all of it, cheap before dear ---- */
 
 static enum err all_check(struct evidence_case *c, const struct pins *pins, struct fault *fault)
@@ -334,13 +340,13 @@ static enum err all_check(struct evidence_case *c, const struct pins *pins, stru
 		return e;
 	if ((e = cards_check(c, fault)) != ERR_OK)
 		return e;
+	if ((e = pins_check(c, pins, fault)) != ERR_OK)
+		return e;
 	if ((e = items_check(c, fault)) != ERR_OK)
 		return e;
 	if ((e = question_find(c, fault)) != ERR_OK)
 		return e;
-	if ((e = answers_find(c, fault)) != ERR_OK)
-		return e;
-	return pins_check(c, pins, fault);
+	return answers_find(c, fault);
 }
 
 enum err case_open(struct bytes file, const struct pins *pins, struct evidence_case *out, struct fault *fault)

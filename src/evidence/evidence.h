@@ -23,6 +23,7 @@
 #include "agreement/card.h"
 #include "tree/note.h"
 #include "wire/entry.h"
+#include "wire/fields.h"
 
 #define EVIDENCE_MOST	      ((4u << 20) - 4096) /* bytes of a whole bundle: one message between two processes */
 #define EVIDENCE_ITEMS_MOST   1024u
@@ -145,7 +146,7 @@ const char *verdict_word(enum verdict v, enum lang lang);
 void claim_text(const struct claim *c, enum lang lang, char *out, size_t size);
 
 /* What the question and the answer said, where it is disclosed: "this" and "that" of the claims. */
-#define SHOWN_MOST 128
+#define SHOWN_MOST ((2 + EVIDENCE_ANSWERS_MOST) * FIELDS_MOST) /* reason, content, answers: nothing pushes anything out */
 enum shown_in { SHOWN_QUESTION, SHOWN_ANSWER };
 struct shown {
 	enum shown_in in;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 
 #include <event2/buffer.h>
 #include <event2/http_struct.h>
+#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 
 #include "net/http.h"
@@ -99,21 +101,32 @@ struct bytes desk_parameter(const char *query, const char *name)
 	return BYTES_NONE;
 }
 
-/* A misspelt dry_run must not become a question: what we do not know we refuse. */
+/* Known, with a value, and not a second time: `rest` is what follows it in the address. */
+static bool parameter_good(struct bytes key, struct bytes value, const char *rest, const char *const *known, size_t n)
+{
+	struct bytes other, unused;
+
+	while (parameter_next(&rest, &other, &unused))
+		if (bytes_equal(key, other))
+			return false;
+	for (size_t i = 0; i < n; i++)
+		if (bytes_is(key, known[i]))
+			return value.n > 0;
+	return false;
+}
+
+/* A misspelt, an empty or a contradicted dry_run must not become a question: what we do not know we refuse. */
 bool desk_parameters_known(struct call *c, const char *const *known, size_t n)
 {
 	const char  *at = c->query != NULL ? c->query : "";
 	struct bytes key, value;
+	struct fault fault;
 
 	while (parameter_next(&at, &key, &value)) {
-		bool found = false;
-
-		for (size_t i = 0; i < n; i++)
-			found = found || bytes_is(key, known[i]);
-		if (found)
+		if (parameter_good(key, value, at, known, n))
 			continue;
-		struct fault fault;
-		fault_at(&fault, ERR_UNKNOWN_KEY, 0, "", "", "leave the unknown parameter out of the address", "احذف المعامل غير المعروف من العنوان");
+		fault_at(&fault, ERR_UNKNOWN_KEY, 0, "", "", "only parameters that are known, each once and with a value",
+			 "لا تُقبل إلا المعاملات المعروفة، كل منها مرة واحدة وبقيمة");
 		desk_problem_fault(c, "malformed", &fault);
 		return false;
 	}
@@ -265,6 +278,25 @@ static bool host_is_ours(struct call *c, const struct door *door)
 	return false;
 }
 
+/* Of two such headers one program reads the first and another the last: neither is taken. */
+static bool headers_once(struct call *c)
+{
+	static const char *const once[] = {"Host", "Authorization", "Idempotency-Key", "Content-Type", "Content-Length", "Transfer-Encoding"};
+	unsigned		 seen[COUNT_OF(once)] = {0};
+	const struct evkeyval	*header;
+	struct fault		 fault;
+
+	for (header = TAILQ_FIRST(evhttp_request_get_input_headers(c->request)); header != NULL; header = TAILQ_NEXT(header, next))
+		for (size_t i = 0; i < COUNT_OF(once); i++) {
+			if (evutil_ascii_strcasecmp(header->key, once[i]) != 0 || ++seen[i] == 1)
+				continue;
+			fault_at(&fault, ERR_DUPLICATE, 0, "", "", "send this header once", "أرسل هذه الترويسة مرة واحدة");
+			desk_problem_fault(c, "malformed", &fault);
+			return false;
+		}
+	return true;
+}
+
 static void on_gone(struct evhttp_connection *connection, void *arg)
 {
 	struct desk *d = arg;
@@ -287,7 +319,7 @@ static void on_request(struct evhttp_request *request, void *arg)
 	evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_gone, c.desk);
 	c.lang = http_language(header_of(&c, "Accept-Language"));
 	c.query = uri != NULL ? evhttp_uri_get_query(uri) : NULL;
-	if (!host_is_ours(&c, door))
+	if (!host_is_ours(&c, door) || !headers_once(&c))
 		return;
 	const struct route *route = route_find(&c, path != NULL ? path : "");
 	if (route == NULL || (!route->open && !may_in(&c)))

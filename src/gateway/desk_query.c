@@ -368,7 +368,8 @@ void desk_evidence_get(struct call *c)
 {
 	if (!desk_parameters_known(c, NULL, 0))
 		return;
-	show(c, ASKED_EVIDENCE, READER_EVIDENCE, 0);
+	/* Only the exchange tells its clause: a token for some clauses is shown it before the bundle is made. */
+	show(c, ASKED_EVIDENCE, strcmp(c->token->clauses, "*") == 0 ? READER_EVIDENCE : READER_SHOW, 0);
 }
 
 /* Asks the reader once more; past the deadline its answer is shown as it is. */
@@ -397,6 +398,13 @@ static bool may_see(const struct desk *d, const struct pending *p, const struct 
 	return token_permits(token, bytes_text(name));
 }
 
+static void evidence_permitted(struct desk *d, struct pending *p)
+{
+	p->asked_ms = desk_clock_ms();
+	if (reader_ask(d, READER_EVIDENCE, p) != ERR_OK)
+		p->deadline_ms = p->asked_ms; /* the next tick gives up */
+}
+
 void desk_on_exchange(struct desk *d, struct bytes payload)
 {
 	struct cursor	c = cursor_on(payload);
@@ -408,9 +416,13 @@ void desk_on_exchange(struct desk *d, struct bytes payload)
 		journal(LEVEL_ERROR, "pipe", "the reader's READER_EXCHANGE does not read");
 		return;
 	}
-	if (p == NULL || p->asked != ASKED_SHOW)
+	if (p == NULL || (p->asked != ASKED_SHOW && p->asked != ASKED_EVIDENCE))
 		return;
 	bool seen = found && may_see(d, p, &x);
+	if (seen && p->asked == ASKED_EVIDENCE) {
+		evidence_permitted(d, p);
+		return;
+	}
 	if (seen && p->waits && !is_final(x.state) && desk_clock_ms() < p->deadline_ms) {
 		p->parked = true;
 		return;

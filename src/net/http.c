@@ -121,6 +121,12 @@ bool http_is_json(const char *content_type)
 	return *rest == '\0' || strcasecmp(rest, "charset=utf-8") == 0;
 }
 
+/* ":7171", or a port left empty. */
+static bool is_port(const char *v)
+{
+	return *v == ':' && v[1 + strspn(v + 1, "0123456789")] == '\0';
+}
+
 bool http_host_is_local(const char *host)
 {
 	static const char *const local[] = {"localhost", "127.0.0.1", "[::1]"};
@@ -128,7 +134,7 @@ bool http_host_is_local(const char *host)
 	for (size_t i = 0; host != NULL && i < COUNT_OF(local); i++) {
 		size_t n = strlen(local[i]);
 
-		if (strncasecmp(host, local[i], n) == 0 && (host[n] == '\0' || host[n] == ':'))
+		if (strncasecmp(host, local[i], n) == 0 && (host[n] == '\0' || is_port(host + n)))
 			return true;
 	}
 	return false;

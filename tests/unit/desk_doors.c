@@ -369,6 +369,9 @@ static void refused_with_a_token(void **state)
 	} cases[] = {
 		{"POST /v1/queries?dryrun=true", BODY, 400, "malformed"},
 		{"POST /v1/queries?dry_run=yes", BODY, 400, "malformed"},
+		{"POST /v1/queries?dry_run=", BODY, 400, "malformed"},
+		{"POST /v1/queries?dry_run", BODY, 400, "malformed"},
+		{"POST /v1/queries?dry_run=false&dry_run=true", BODY, 400, "malformed"},
 		{"POST /v1/queries", "{\"clause\": \"a/b\", \"clause\": \"a/b\"}", 400, "malformed"},
 		{"POST /v1/queries", "", 400, "malformed"},
 		{"GET /v1/queries/q_short", "", 404, "not-found"},
@@ -385,6 +388,21 @@ static void refused_with_a_token(void **state)
 	}
 }
 
+/* Two programs on the way could each believe another one. */
+static void no_header_twice(void **state)
+{
+	(void)state;
+	static const char *const twice[] = {"Host: evil.example\r\n", "Authorization: Bearer mq_test_other\r\n", "content-type: text/plain\r\n",
+					    "Content-Length: 2\r\n", "Idempotency-Key: a\r\nIdempotency-Key: b\r\n"};
+
+	for (size_t i = 0; i < COUNT_OF(twice); i++) {
+		int fd = dial_unix();
+
+		request(fd, "POST /v1/queries", with_token(twice[i]), BODY);
+		expect_code(fd, 400, "malformed");
+	}
+}
+
 /* A name that somebody made to point at this machine. */
 static void foreign_host(void **state)
 {
@@ -392,6 +410,9 @@ static void foreign_host(void **state)
 	int fd = dial_tcp();
 
 	request(fd, "GET /docs", "Host: evil.example\r\n", "");
+	expect_code(fd, 403, "host-unknown");
+	fd = dial_tcp();
+	request(fd, "GET /docs", "Host: localhost:80@evil.example\r\n", "");
 	expect_code(fd, 403, "host-unknown");
 	fd = dial_tcp();
 	request(fd, "GET /v1/problems/busy", "Host: 127.0.0.1\r\n", "");
@@ -620,6 +641,77 @@ static void a_revoked_token(void **state)
 	memcpy(token, good, sizeof good);
 }
 
+/* What the desk asked of the reader last, answered with this exchange. */
+static void say_exchange(const struct exchange *x)
+{
+	uint8_t	       memory[8192];
+	struct builder b = builder_on(memory, sizeof memory);
+
+	build_copy(&b, heard[0].payload.at, 4);
+	build_u8(&b, 1);
+	exchange_write(&b, x);
+	nheard = 0;
+	say(reader, READER_EXCHANGE, &b);
+}
+
+static struct exchange exchange_of_clause_7(void)
+{
+	struct exchange x = exchange_made(EXCHANGE_ANSWERED);
+	struct papers	papers;
+	struct fault	fault;
+	char		file[CONFIG_PATH_MOST];
+
+	assert_int_equal(papers_load(&config, &papers, file, &fault), ERR_OK);
+	x.agreement = papers.agreement[0]->id;
+	papers_done(&papers);
+	return x;
+}
+
+static int ask_evidence(const struct exchange *x, uint8_t type)
+{
+	char line[128], id[29];
+	int  fd = dial_unix();
+
+	exchange_id_write(x->mid, id);
+	snprintf(line, sizeof line, "GET /v1/queries/%s/evidence", id);
+	nheard = 0;
+	request(fd, line, with_token(""), "");
+	WAIT_UNTIL(nheard == 1);
+	assert_int_equal(heard[0].type, type);
+	return fd;
+}
+
+/* A token for some clauses gets the evidence of exchanges of those alone. */
+static void evidence_of_another_clause(void **state)
+{
+	(void)state;
+	struct exchange x = exchange_of_clause_7();
+	char		good[64];
+	int		fd;
+
+	memcpy(good, token, sizeof good);
+	assert_int_equal(run("--home %s/us token new narrow --clauses customs/other", room), EXIT_DONE);
+	snprintf(token, sizeof token, "%.*s", (int)strcspn(said, "\n"), said);
+	fd = ask_evidence(&x, READER_SHOW);
+	say_exchange(&x);
+	expect_code(fd, 404, "not-found");
+
+	assert_int_equal(run("--home %s/us token new right --clauses customs/declaration-status", room), EXIT_DONE);
+	snprintf(token, sizeof token, "%.*s", (int)strcspn(said, "\n"), said);
+	fd = ask_evidence(&x, READER_SHOW);
+	say_exchange(&x);
+	WAIT_UNTIL(nheard == 1);
+	assert_int_equal(heard[0].type, READER_EVIDENCE);
+	assert_memory_equal(heard[0].payload.at + 4, x.mid, MID_SIZE);
+	uint8_t	       memory[64];
+	struct builder b = builder_on(memory, sizeof memory);
+	build_copy(&b, heard[0].payload.at, 4);
+	build_u16(&b, ERR_NOT_FOUND);
+	say(reader, READER_BUNDLE, &b);
+	expect_code(fd, 404, "not-found");
+	memcpy(token, good, sizeof good);
+}
+
 /* Last: the ledger does not come back by itself. */
 static void the_ledger_stopped(void **state)
 {
@@ -718,6 +810,7 @@ int main(void)
 		cmocka_unit_test(failures),
 		cmocka_unit_test(refused_at_the_door),
 		cmocka_unit_test(refused_with_a_token),
+		cmocka_unit_test(no_header_twice),
 		cmocka_unit_test(foreign_host),
 		cmocka_unit_test(the_page_names_the_port),
 		cmocka_unit_test(shown_by_the_reader),
@@ -727,6 +820,7 @@ int main(void)
 		cmocka_unit_test(a_cut_message_of_quotas_is_not_believed),
 		cmocka_unit_test(the_core_goes_and_comes),
 		cmocka_unit_test(a_revoked_token),
+		cmocka_unit_test(evidence_of_another_clause),
 		cmocka_unit_test(the_ledger_stopped),
 	};
 
