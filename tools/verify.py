@@ -35,7 +35,6 @@ def tar_block(name, size):
     head = name.ljust(100, b"\0") + b"0000644\0" + b"0000000\0" * 2 + b"%011o\0" % size + b"0" * 11 + b"\0"
     tail = b"0" + bytes(100) + b"ustar\0" + b"00" + bytes(64) + b"0000000\0" * 2 + bytes(167)
     return head + b"%06o\0 " % (sum(head) + 8 * 32 + sum(tail)) + tail
-
 def tar_read(data):
     files, at = [], 0
     while data[at:at + 512] != bytes(512):
@@ -48,7 +47,6 @@ def tar_read(data):
         files.append((name.decode(), data[body:body + size]))
     need(data[at:] == bytes(1024) and len(data) <= (4 << 20) - 4096, "tar end")
     return files
-
 def note_read(raw):
     text = raw.decode()
     need(not re.search(r"[\x00-\x09\x0b-\x1f]", text) and "\n\n" in text and text.endswith("\n"), "note")
@@ -56,7 +54,6 @@ def note_read(raw):
     lines = [re.fullmatch(r"\u2014 ([^\s+]+) (\S+)", line) for line in text[cut + 1:-1].split("\n")]
     need(len(lines) <= 8 and all(lines), "signature line")
     return text[:cut], [(m[1], b64(m[2])) for m in lines]
-
 def signed(text, line, name, kind, key):
     """The time of a cosignature, 0 for a plain signature by this key, None when it is not by it."""
     if line[0] != name or line[1][:4] != sha(name.encode(), b"\n", bytes([kind]), key)[:4] or len(line[1]) != (68 if kind == 1 else 76):
@@ -67,7 +64,6 @@ def signed(text, line, name, kind, key):
         return time if crypto_sign_open(line[1][-64:] + message, key) == message else None
     except Exception:  # PyNaCl's BadSignatureError, or a ValueError for a key of another size
         return None
-
 def root_of(leaf, index, size, path):
     """Back from PATH(m, D[n]) of RFC 6962, 2.1.1: its last step joins the two largest subtrees."""
     need(index < size and bool(path) == (size > 1), "inclusion path")
@@ -95,7 +91,6 @@ def header_read(raw):
     control, zero = h["kind"] < 16, [h["not_after"], h["clause"], h["aseq"], any(h["mid"]), h["kind"] not in (3, 4, 5, 6) and any(h["agreement"])]
     need(not any(zero) if control else 0 < h["not_after"] - h["time"] <= 30 * 86400000 and any(h["mid"]), "header")
     return h
-
 def fields_read(raw):
     """The record as a dictionary, or None when it is no record."""
     rows, at = {}, 3
@@ -110,12 +105,10 @@ def fields_read(raw):
         return rows if raw[0] == 1 and at == len(raw) and len(rows) <= 64 else None
     except FAILURES:
         return None
-
 def tally_read(h):
     raw = h["attrs"].get(6, b"")
     need(len(raw) >= 16 and len(raw) % 48 == 16, "tally")
     return raw[:16], {agreement: (n, last) for agreement, n, last in struct.iter_unpack(">32sQQ", raw[16:])}
-
 def card_read(raw):
     text, lines = note_read(raw)
     m = CARD.fullmatch(text)
@@ -127,7 +120,6 @@ def card_read(raw):
     signers = [[k for k in card["roots"] if signed(text, line, m[1] + "/root", 1, k) is not None] for line in lines]
     need(all(signers) and len({s[0] for s in signers}) == len(lines), "card signature")
     return card
-
 def key_of(card, word, item):
     """The channel's key, unless the card revokes it for this place."""
     key = card[word].get(item["origin"][3], card[word].get("*"))
@@ -160,7 +152,6 @@ def item_read(files, number, role):
     need(len(o) == 5 and PARTY.match(o[0]) and o[1] == "mithaq" and PARTY.match(o[2]) and NAME.match(o[3]) and re.fullmatch("[0-9a-f]{32}", o[4]), "origin")
     need(root_of(item["leaf"], item["h"]["index"], item["size"], [b64(line, 32) for line in head[2:]]) == item["root"], "inclusion")
     return dict(item, epoch=bytes.fromhex(o[4]))
-
 def lines_check(item, author, reader):
     """The author's line, then the reader's; each may be missing, nothing else may stand there."""
     log, receipt, lines = key_of(author, "log", item), key_of(reader, "receipt", item), list(item["lines"])
@@ -170,11 +161,9 @@ def lines_check(item, author, reader):
         item["receipt"] = signed(item["text"], lines.pop(0), reader["party"] + "/receipt", 4, receipt)
         need(item["receipt"] is not None, "receipt")
     need(not lines, "signature")
-
 def genesis_names(genesis, item):
     named = genesis["h"]["attrs"].get(1, b"")[:56] == item["epoch"] + struct.pack(">Q", item["size"]) + item["root"]
     return named and genesis["h"]["kind"] == 0 and genesis["origin"][0] == item["origin"][0]
-
 def items_check(items, cards, agreement_id):
     for i, item in enumerate(items):
         o, h = item["origin"], item["h"]
@@ -187,7 +176,6 @@ def items_check(items, cards, agreement_id):
     for genesis in covered:  # grows while it is walked: each step goes back one epoch
         covered += [x for x in items if x not in covered and genesis_names(genesis, x)]
     need(len(covered) == len(items), "coverage")
-
 def roots_of(text, party):
     """The two keys below this party's own name, and nowhere else in the text."""
     parties = re.search(r"^parties:\n((?: .*\n|\n|#.*\n)*)", text, re.M)
@@ -197,7 +185,6 @@ def roots_of(text, party):
     keys = re.findall(r"root-([ab]) ([0-9a-f]{64})\b", blocks[0])
     need([k[0] for k in keys] == ["a", "b"], "roots")
     return [k[1] for k in keys]
-
 def agreement_check(raw, cards):
     text, lines = note_read(raw)
     need(text.startswith("mithaq: agreement/1\n") and sorted(n for n, _ in lines) == sorted(p + "/root" for p in cards), "agreement")
@@ -208,7 +195,6 @@ def agreement_check(raw, cards):
         need(("\nenvironment: live\n" in text) == card["live"], "environment")
     name = re.search(r"^id: *['\"]?([^'\"\n]*)", text, re.M)
     return text, sha(text.encode()), name[1].strip() if name else "?"
-
 def bundle_read(data):
     files = tar_read(data)
     need([f[0] for f in files[:4]] == ["manifest", "agreement", "cards/1.card", "cards/2.card"], "files")
