@@ -2,11 +2,13 @@
 #
 #   setup_packages build        what building and running needs
 #   setup_packages check        what `dev check` and `dev fuzz` add
+#   setup_packages model        what `dev model` adds
 #   setup_packages bench        what `dev bench` adds
 
 SETUP_build="gcc libc6-dev meson ninja-build pkg-config python3 python3-nacl
 libssl-dev libsodium-dev libevent-dev libsqlite3-dev libyaml-dev libjansson-dev libutf8proc-dev libseccomp-dev libxml2-dev libcmocka-dev"
 SETUP_check="clang clang-tidy clang-format libclang-rt-14-dev"
+SETUP_model="gcc libc6-dev spin"
 SETUP_bench="nginx-light wrk openssl"
 
 setup_missing() {
