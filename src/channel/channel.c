@@ -401,16 +401,6 @@ bool channel_frozen(const struct channel *ch)
 	return ch->frozen;
 }
 
-size_t channel_lookups(const struct channel *ch)
-{
-	return ch->asked_of_us.n;
-}
-
-const char *channel_name(const struct channel *ch)
-{
-	return ch->name;
-}
-
 uint64_t channel_unreceipted(const struct channel *ch)
 {
 	return writer_unreceipted(ch);

@@ -284,12 +284,10 @@ struct channel_log {
 bool channel_log(const struct channel *ch, bool own, struct channel_log *out);
 bool channel_log_find(const struct channel *ch, bool own, const struct epoch *epoch, struct channel_log *out);
 
-bool	    channel_connected(const struct channel *ch);
-bool	    channel_settled(const struct channel *ch); /* everything appended is signed */
-bool	    channel_frozen(const struct channel *ch);
-size_t	    channel_lookups(const struct channel *ch); /* outstanding */
-const char *channel_name(const struct channel *ch);
-uint64_t    channel_unreceipted(const struct channel *ch);
+bool	 channel_connected(const struct channel *ch);
+bool	 channel_settled(const struct channel *ch); /* everything appended is signed */
+bool	 channel_frozen(const struct channel *ch);
+uint64_t channel_unreceipted(const struct channel *ch);
 /* Is this agreement agreed in both logs, as far as is durable here? */
 bool channel_in_force(const struct channel *ch, const struct agreement *a);
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "gateway/core.h"
+#include "gateway/lookup.h"
 
 uint32_t core_lookups_out(const struct core *c)
 {
@@ -54,19 +55,20 @@ static int provider_of(const struct core *c, const struct core_channel *ch, cons
 	return -1;
 }
 
-/* u64 ticket | u16 len, clause | u64 deadline_ms | u16 len, fields record | u16 len, purpose */
 static enum err lookup_send(struct core *c, const struct core_lookup *l, const struct duty *d, unsigned provider)
 {
-	uint8_t	       memory[INLINE_MOST + 1024], record[INLINE_MOST];
-	struct builder b = builder_on(memory, sizeof memory), r = builder_on(record, sizeof record);
+	uint8_t	       memory[INLINE_MOST + 1024];
+	struct builder b = builder_on(memory, sizeof memory);
+	struct lookup  lookup = {
+		 .ticket = (uint64_t)l->generation << 32 | (uint32_t)(l - c->lookup),
+		 .clause = bytes_text(c->process->config->provider[provider].clause),
+		 .deadline_ms = d->lookup.deadline_ms,
+		 .fields = *d->lookup.fields,
+		 .purpose = d->lookup.purpose,
+	 };
 
-	fields_write(&r, d->lookup.fields);
-	build_u64(&b, (uint64_t)l->generation << 32 | (uint32_t)(l - c->lookup));
-	build_bytes16(&b, bytes_text(c->process->config->provider[provider].clause));
-	build_u64(&b, d->lookup.deadline_ms);
-	build_bytes16(&b, builder_bytes(&r));
-	build_bytes16(&b, d->lookup.purpose);
-	if (r.err || b.err)
+	lookup_write(&b, &lookup);
+	if (b.err)
 		return ERR_TOO_LONG;
 	return pipe_send(c->worker[provider].pipe, WORKER_LOOKUP, builder_bytes(&b), -1);
 }
@@ -94,7 +96,7 @@ void core_worker_ask(struct core *c, struct core_channel *ch, const struct duty 
 
 /* ---- what a worker says ---- */
 
-static enum lookup_outcome outcome_of(uint8_t outcome)
+static enum lookup_outcome outcome_of(enum outcome outcome)
 {
 	switch (outcome) {
 	case OUTCOME_HIT:
@@ -103,9 +105,10 @@ static enum lookup_outcome outcome_of(uint8_t outcome)
 		return FOUND_NO_HIT;
 	case OUTCOME_REFUSED:
 		return FOUND_REFUSED;
-	default:
-		return FOUND_ERROR;
+	case OUTCOME_ERROR:
+		break;
 	}
+	return FOUND_ERROR;
 }
 
 /* A worker speaks of its own provider's lookups alone. */
@@ -125,19 +128,18 @@ static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
 	struct core		 *c = w->core;
 	struct cursor		  cur = cursor_on(payload);
 	struct core_lookup	 *l = lookup_of(c, w->which, cursor_u64(&cur));
-	struct channel_event	  event = {.type = EVENT_FOUND, .found.outcome = outcome_of(cursor_u8(&cur))};
-	struct bytes		  record = cursor_take16(&cur, INLINE_MOST);
-	struct fields		  fields = {0};
+	struct channel_event	  event = {.type = EVENT_FOUND, .found.outcome = FOUND_ERROR};
+	struct found		  found = {0};
 
 	if (fd >= 0)
 		evutil_closesocket(fd);
-	event.found.reason = cursor_take16(&cur, NAME_MOST);
 	if (type != WORKER_FOUND || l == NULL)
 		return;
-	if (cursor_end(&cur) != ERR_OK || (event.found.outcome == FOUND_HIT && fields_read(record, &fields) != ERR_OK))
-		event.found.outcome = FOUND_ERROR;
+	if (found_read(payload, &found) == ERR_OK)
+		event.found.outcome = outcome_of(found.outcome);
 	event.found.ticket = l->ticket;
-	event.found.fields = &fields;
+	event.found.fields = &found.fields;
+	event.found.reason = found.reason;
 	struct core_channel *ch = l->channel;
 	lookup_free(c, l);
 	c->active = true;
