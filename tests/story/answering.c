@@ -240,6 +240,34 @@ static void each_rule_is_kept(void **state)
 }
 
 /* A question whose time is before that of one acted on earlier. */
+/* A question from a clock far ahead is refused and moves nothing: what is asked next, at the right time, is answered. */
+static void one_wrong_clock_stops_nothing(void **state)
+{
+	static struct pen p;
+	struct forged	  f;
+
+	(void)state;
+	pen_begin(&p, NORTH);
+	pen_open(&p);
+	story_listen_again(&p.story);
+	pen_question(&p, &f);
+	spoil_clock_ahead(&p, &f);
+	pen_say(&p, &f);
+	pen_question(&p, &f);
+	pen_say(&p, &f);
+	story_is(&p.story, "[   0] south takes QUERY 2\n"
+			   "[   0] south appends REPLY 2: refused\n"
+			   "[   0] south answers refused: clock by rule clock\n"
+			   "[   0] south > receipt 3 of channel customs\n"
+			   "[   0] south > checkpoint 3 of channel customs\n"
+			   "[   0] south takes QUERY 3\n"
+			   "[   0] south looks up clause 7\n"
+			   "[   0] south appends REPLY 3: ok\n"
+			   "[   0] south > receipt 4 of channel customs\n"
+			   "[   0] south > checkpoint 4 of channel customs\n");
+	pen_end(&p);
+}
+
 static void the_clock_goes_back(void **state)
 {
 	static struct pen p;
@@ -651,6 +679,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_rule_is_kept),
+		cmocka_unit_test(one_wrong_clock_stops_nothing),
 		cmocka_unit_test(the_clock_goes_back),
 		cmocka_unit_test(the_day_is_used_up),
 		cmocka_unit_test(the_agree_stands_behind_the_question),
