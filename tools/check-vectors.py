@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Checks spec/vectors/entry.txt with an implementation of spec/entry.md of its own (standard library only).
+"""Checks spec/vectors/entry.txt with an implementation of spec/entry.md, and of three frames of spec/wire.md, of its own
+(standard library only).
 
     check-vectors.py [FILE]          exit 1 at the first line that differs
     check-vectors.py --fill [FILE]   writes the lines that begin with "= " anew
@@ -118,12 +119,110 @@ def record_write(fields):
 
 def frame_write(h, header):
     payload = struct.pack(">H", h["log"]) + h["header_salt"] + struct.pack(">H", len(header)) + header
-    for p in h["parts"]:
-        if p["placement"] == 0:
-            payload += p["salt"] + struct.pack(">H", len(p["body"])) + p["body"]
+    payload += parts_inline(h)
     if h["kind"] in PADDED_KINDS:
         payload += bytes(min(s for s in (1024, 4096, 16384, 32768) if s >= len(payload)) - len(payload))
-    return struct.pack(">IB", len(payload) + 1, 2) + payload
+    return frame_of(2, payload)
+
+
+def parts_inline(h):
+    return b"".join(p["salt"] + struct.pack(">H", len(p["body"])) + p["body"] for p in h["parts"] if p["placement"] == 0)
+
+
+def row_write(form, h):
+    """A row of RANGE: how much of an entry is shown is its form."""
+    header = header_write(h)
+    opened = h["header_salt"] + struct.pack(">H", len(header)) + header
+    bare = b"\x01" + sha(b"mithaq/header/v1\n", h["header_salt"], header)
+    code, row = {"full": (0, opened + parts_inline(h)), "purged": (1, opened), "bare": (2, bare)}[form]
+    return struct.pack(">BI", code, len(row)) + row
+
+
+def frame_of(kind, payload):
+    return struct.pack(">IB", len(payload) + 1, kind) + payload
+
+
+def get_write(lines):
+    v = dict(lines)
+    return frame_of(11, struct.pack(">H", len(v["origin"])) + v["origin"].encode() + struct.pack(">QQ", int(v["from"]), int(v["to"])))
+
+
+def range_write(lines, entries):
+    v = dict(lines)
+    rows = [row_write(w.split(" ")[0], entries[w.split(" ")[1]]) for k, w in lines if k == "row"]
+    size, root, signature = (0, bytes(32), bytes(64))
+    if v["checkpoint"] != "none":
+        size, root, signature = v["checkpoint"].split(" ")
+        size, root, signature = int(size), hexed(root), hexed(signature)
+    return frame_of(12, struct.pack(">H", len(v["origin"])) + v["origin"].encode() + struct.pack(">QH", int(v["from"]), len(rows))
+                    + b"".join(rows) + struct.pack(">Q", size) + root + signature)
+
+
+class Reading:
+    """Bytes from the front; raises Refused at the end."""
+
+    def __init__(self, wire):
+        self.wire, self.at = wire, 0
+
+    def take(self, n):
+        refuse_if(self.at + n > len(self.wire), "short")
+        self.at += n
+        return self.wire[self.at - n:self.at]
+
+    def number(self, n):
+        return int.from_bytes(self.take(n), "big")
+
+    def end(self):
+        refuse_if(self.at != len(self.wire), "bytes are left")
+
+
+def origin_read(r):
+    length = r.number(2)
+    refuse_if(not 1 <= length <= 260, "origin")
+    r.take(length)
+
+
+def get_read(wire):
+    r = Reading(wire)
+    origin_read(r)
+    start, end = r.number(8), r.number(8)
+    refuse_if(start >= end, "from and to")
+    r.end()
+
+
+def row_read(form, row, place):
+    r = Reading(row)
+    refuse_if(form > 2, "form")
+    if form == 2:
+        refuse_if(r.number(1) != 1, "version")
+        r.take(32)
+        return r.end()
+    r.take(32)
+    header = r.take(r.number(2))
+    header_read(header)
+    refuse_if(int.from_bytes(header[3:11], "big") != place, "place")
+    count_at = 111 + 56 * (header[2] & 1)
+    inline = 0
+    for i in range(header[count_at] if form == 0 else 0):
+        if header[count_at + 1 + 36 * i + 2] == 0:
+            r.take(32)
+            inline += len(r.take(r.number(2)))
+    refuse_if(inline > 16384, "inline parts")
+    return r.end()
+
+
+def range_read(wire):
+    r = Reading(wire)
+    origin_read(r)
+    start, n = r.number(8), r.number(2)
+    refuse_if(n > 1024 or start + n >= 1 << 64, "number of rows")
+    for i in range(n):
+        form, length = r.number(1), r.number(4)
+        row_read(form, r.take(length), start + i)
+    size, rest = r.number(8), r.take(96)
+    r.end()
+    refuse_if(size == 0 and any(rest), "something of a checkpoint")
+    refuse_if(size != 0 and size != start + n, "the checkpoint is of another size")
 
 
 def hexed(text):
@@ -148,8 +247,8 @@ def entry_of(lines):
     return h
 
 
-def entry_results(lines, leaves):
-    h = entry_of(lines)
+def entry_results(lines, leaves, entries):
+    h = entries[lines[0][1]] = entry_of(lines)
     header = header_write(h)
     header_read(header)
     commitment = sha(b"mithaq/header/v1\n", h["header_salt"], header)
@@ -161,17 +260,28 @@ def entry_results(lines, leaves):
         ("leaf", leaf.hex()), ("frame_size", str(len(frame))), ("frame_hash", sha(frame).hex())]
 
 
-def results(lines, leaves):
+READERS = {"header": header_read, "get": get_read, "range": range_read}
+
+
+def results(lines, leaves, entries):
     kind, value = lines[0]
     if kind == "entry":
-        return entry_results(lines, leaves)
+        return entry_results(lines, leaves, entries)
+    if kind == "get":
+        frame = get_write(lines)
+        get_read(frame[5:])
+        return [("frame", frame.hex())]
+    if kind == "range":
+        frame = range_write(lines, entries)
+        range_read(frame[5:])
+        return [("frame", frame.hex())]
     if kind == "record":
         return [("record", record_write([v.split(" ", 1) for k, v in lines if k == "field"]).hex())]
     if kind == "tree":
         return [("root", tree(leaves[:int(value)]).hex())]
     if kind == "reject":
         try:
-            header_read(hexed(dict(lines)["header"]))
+            READERS[lines[1][0]](hexed(lines[1][1]))
         except Refused:
             return []
         raise SystemExit(f"check-vectors: {value} should be refused and was not")
@@ -188,10 +298,10 @@ def main(arguments):
     path = arguments[fill] if len(arguments) > fill else os.path.join(here, "..", "spec", "vectors", "entry.txt")
     with open(path, encoding="utf-8") as f:
         blocks = f.read().rstrip("\n").split("\n\n")
-    leaves, written, checked = [], [], 0
+    leaves, entries, written, checked = [], {}, [], 0
     for block in blocks:
         lines = pairs(block)
-        want = [f"= {k}: {v}" for k, v in results(lines, leaves)] if lines else []
+        want = [f"= {k}: {v}" for k, v in results(lines, leaves, entries)] if lines else []
         found = [line for line in block.split("\n") if line.startswith("=")]
         if not fill and found != want:
             raise SystemExit(f"check-vectors: {lines[0][1]}: found {found}, computed {want}")
