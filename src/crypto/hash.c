@@ -8,12 +8,18 @@
 
 static EVP_MD			*method;
 static pthread_once_t		 method_once = PTHREAD_ONCE_INIT;
+static pthread_key_t		 context_key; /* frees a thread's context when it ends */
 static _Thread_local EVP_MD_CTX *context;
+
+static void context_free(void *held)
+{
+	EVP_MD_CTX_free(held);
+}
 
 static void method_fetch(void)
 {
 	method = EVP_MD_fetch(NULL, "SHA2-256", NULL);
-	if (method == NULL)
+	if (method == NULL || pthread_key_create(&context_key, context_free) != 0)
 		abort();
 }
 
@@ -24,6 +30,7 @@ static EVP_MD_CTX *context_ready(void)
 	if (context == NULL) {
 		(void)pthread_once(&method_once, method_fetch);
 		context = EVP_MD_CTX_new();
+		(void)pthread_setspecific(context_key, context);
 		first = method;
 	}
 	if (context == NULL || EVP_DigestInit_ex2(context, first, NULL) != 1)
@@ -47,6 +54,40 @@ struct hash hash_pieces(const struct bytes *pieces, size_t n)
 struct hash hash_bytes(struct bytes v)
 {
 	return hash_pieces(&v, 1);
+}
+
+enum err hashing_begin(struct hashing *h)
+{
+	(void)pthread_once(&method_once, method_fetch);
+	if (h->context == NULL)
+		h->context = EVP_MD_CTX_new();
+	if (h->context == NULL)
+		return ERR_MEMORY;
+	if (EVP_DigestInit_ex2(h->context, method, NULL) != 1)
+		abort();
+	return ERR_OK;
+}
+
+void hashing_add(struct hashing *h, struct bytes piece)
+{
+	if (piece.n > 0 && EVP_DigestUpdate(h->context, piece.at, piece.n) != 1)
+		abort();
+}
+
+struct hash hashing_end(struct hashing *h)
+{
+	struct hash out;
+	unsigned    size = 0;
+
+	if (EVP_DigestFinal_ex(h->context, out.b, &size) != 1 || size != HASH_SIZE)
+		abort();
+	return out;
+}
+
+void hashing_done(struct hashing *h)
+{
+	EVP_MD_CTX_free(h->context);
+	h->context = NULL;
 }
 
 bool hash_equal_secret(const struct hash *a, const struct hash *b)

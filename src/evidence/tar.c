@@ -2,14 +2,15 @@
 
 #include <stdio.h>
 
-#define TAR_SUM_AT  148
-#define TAR_SUM_LEN 8
+#define TAR_SUM_AT    148
+#define TAR_SUM_LEN   8
+#define TAR_OCTAL_END (UINT64_C(1) << 33) /* the first size that 11 octal digits do not hold */
 
 static const uint8_t zero_block[TAR_BLOCK];
 
-static size_t padding_of(size_t n)
+size_t tar_padding(uint64_t n)
 {
-	return (TAR_BLOCK - n % TAR_BLOCK) % TAR_BLOCK;
+	return (size_t)((TAR_BLOCK - n % TAR_BLOCK) % TAR_BLOCK);
 }
 
 static bool name_letter(char c)
@@ -17,7 +18,7 @@ static bool name_letter(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '/';
 }
 
-static bool name_good(const char *name)
+bool tar_name_good(const char *name)
 {
 	size_t n = strlen(name);
 
@@ -37,7 +38,21 @@ static unsigned block_sum(const uint8_t block[static TAR_BLOCK])
 	return sum;
 }
 
-static void block_write(uint8_t block[static TAR_BLOCK], const char *name, size_t size)
+static void size_write(struct builder *b, uint64_t size)
+{
+	char digits[24];
+
+	if (size < TAR_OCTAL_END) {
+		snprintf(digits, sizeof digits, "%011llo", (unsigned long long)size);
+		build_copy(b, digits, 12);
+		return;
+	}
+	build_u8(b, 0x80);
+	build_zero(b, 3);
+	build_u64(b, size);
+}
+
+void tar_head_write(uint8_t block[static TAR_BLOCK], const char *name, uint64_t size)
 {
 	struct builder b = builder_on(block, TAR_BLOCK);
 	uint8_t	      *sum;
@@ -46,8 +61,7 @@ static void block_write(uint8_t block[static TAR_BLOCK], const char *name, size_
 	build_text(&b, name);
 	build_zero(&b, TAR_NAME_MOST + 1 - strlen(name));
 	build_copy(&b, "0000644\0000000000\0000000000", 24);
-	snprintf(digits, sizeof digits, "%011o", (unsigned)size);
-	build_copy(&b, digits, 12);
+	size_write(&b, size);
 	build_copy(&b, "00000000000", 12);
 	sum = build_reserve(&b, TAR_SUM_LEN);
 	build_u8(&b, '0');
@@ -66,14 +80,14 @@ enum err tar_add(struct buffer *out, const char *name, struct bytes body)
 	uint8_t	 block[TAR_BLOCK];
 	enum err e;
 
-	if (!name_good(name))
+	if (!tar_name_good(name))
 		return ERR_MALFORMED;
-	block_write(block, name, body.n);
+	tar_head_write(block, name, body.n);
 	if ((e = buffer_add(out, bytes_of(block, sizeof block))) != ERR_OK)
 		return e;
 	if ((e = buffer_add(out, body)) != ERR_OK)
 		return e;
-	return buffer_add(out, bytes_of(zero_block, padding_of(body.n)));
+	return buffer_add(out, bytes_of(zero_block, tar_padding(body.n)));
 }
 
 enum err tar_end(struct buffer *out)
@@ -83,37 +97,42 @@ enum err tar_end(struct buffer *out)
 	return e != ERR_OK ? e : buffer_add(out, bytes_of(zero_block, TAR_BLOCK));
 }
 
-static bool block_is_zero(struct bytes block)
+bool tar_block_is_zero(struct bytes block)
 {
 	return block.n == TAR_BLOCK && memcmp(block.at, zero_block, TAR_BLOCK) == 0;
 }
 
-static size_t octal_size(struct bytes digits)
+/* UINT64_MAX for what is no size. */
+static uint64_t size_read(struct bytes field)
 {
-	size_t n = 0;
+	struct cursor c = cursor_on(field);
+	uint64_t      n = 0;
 
-	for (size_t i = 0; i < digits.n; i++) {
-		if (digits.at[i] < '0' || digits.at[i] > '7')
-			return SIZE_MAX;
-		n = n * 8 + (size_t)(digits.at[i] - '0');
+	if (field.n == 12 && field.at[0] == 0x80) {
+		cursor_take(&c, 4);
+		return cursor_u64(&c);
+	}
+	for (size_t i = 0; i < 11 && i < field.n; i++) {
+		if (field.at[i] < '0' || field.at[i] > '7')
+			return UINT64_MAX;
+		n = n * 8 + (uint64_t)(field.at[i] - '0');
 	}
 	return n;
 }
 
-/* Reads name and size; ERR_NOT_CANONICAL unless writing them gives the same block. */
-static enum err block_read(struct bytes block, char name[static TAR_NAME_MOST + 1], size_t *size)
+enum err tar_head_read(struct bytes block, char name[static TAR_NAME_MOST + 1], uint64_t *size)
 {
 	uint8_t	      again[TAR_BLOCK];
 	struct cursor c = cursor_on(block);
 
 	cursor_copy(&c, name, TAR_NAME_MOST + 1);
 	cursor_take(&c, 24);
-	*size = octal_size(cursor_take(&c, 11));
+	*size = size_read(cursor_take(&c, 12));
 	if (cursor_err(&c) != ERR_OK)
 		return cursor_err(&c);
-	if (name[TAR_NAME_MOST] != '\0' || !name_good(name) || *size == SIZE_MAX)
+	if (name[TAR_NAME_MOST] != '\0' || !tar_name_good(name) || *size > INT64_MAX)
 		return ERR_MALFORMED;
-	block_write(again, name, *size);
+	tar_head_write(again, name, *size);
 	return bytes_equal(block, bytes_of(again, sizeof again)) ? ERR_OK : ERR_NOT_CANONICAL;
 }
 
@@ -121,22 +140,22 @@ bool tar_next(struct cursor *c, struct tar_file *out)
 {
 	struct bytes block = cursor_take(c, TAR_BLOCK);
 	struct bytes padding;
-	size_t	     size = 0;
+	uint64_t     size = 0;
 	enum err     e;
 
 	if (cursor_err(c) != ERR_OK)
 		return false;
-	if (block_is_zero(block)) {
-		if (!block_is_zero(cursor_take(c, TAR_BLOCK)))
+	if (tar_block_is_zero(block)) {
+		if (!tar_block_is_zero(cursor_take(c, TAR_BLOCK)))
 			cursor_fail(c, ERR_NOT_CANONICAL);
 		return false;
 	}
-	if ((e = block_read(block, out->name, &size)) != ERR_OK) {
+	if ((e = tar_head_read(block, out->name, &size)) != ERR_OK) {
 		cursor_fail(c, e);
 		return false;
 	}
-	out->body = cursor_take(c, size);
-	padding = cursor_take(c, padding_of(size));
+	out->body = cursor_take(c, (size_t)size);
+	padding = cursor_take(c, tar_padding(size));
 	if (padding.n > 0 && memcmp(padding.at, zero_block, padding.n) != 0)
 		cursor_fail(c, ERR_NOT_CANONICAL);
 	return cursor_err(c) == ERR_OK;

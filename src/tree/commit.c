@@ -12,6 +12,8 @@ struct hash header_commit(const struct salt *salt, struct bytes header)
 /* The tree over the blocks of a part; the last block may be shorter. */
 static struct hash blocks_root(struct bytes part)
 {
+	if (part.n > 0 && part.n <= PART_BLOCK)
+		return leaf_hash(part);
 	struct frontier f;
 	frontier_init(&f);
 	for (size_t at = 0; at < part.n; at += PART_BLOCK) {
