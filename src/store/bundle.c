@@ -60,9 +60,7 @@ static struct held_log *log_hold(struct gather *g, const struct log_row *row)
 }
 
 struct log_wanted {
-	int64_t	       id; /* 0: the first behind `after` of the same side */
-	int64_t	       after;
-	bool	       own;
+	int64_t	       id;
 	struct log_row row;
 	bool	       found;
 };
@@ -71,7 +69,7 @@ static bool log_wanted(void *arg, const struct log_row *row)
 {
 	struct log_wanted *w = arg;
 
-	w->found = w->id != 0 ? row->id == w->id : row->own == w->own && row->id > w->after;
+	w->found = row->id == w->id;
 	if (w->found)
 		w->row = *row;
 	return !w->found;
@@ -81,17 +79,6 @@ static enum err log_by_id(struct gather *g, int64_t id, struct held_log **out)
 {
 	struct log_wanted w = {.id = id};
 	enum err	  e = store_logs(g->s, NULL, NULL, log_wanted, &w);
-
-	if (e != ERR_OK)
-		return e;
-	*out = w.found ? log_hold(g, &w.row) : NULL;
-	return *out == NULL ? ERR_NOT_FOUND : ERR_OK;
-}
-
-static enum err log_after(struct gather *g, const struct held_log *log, struct held_log **out)
-{
-	struct log_wanted w = {.after = log->row.id, .own = log->row.own};
-	enum err	  e = store_logs(g->s, log->row.partner, log->row.channel, log_wanted, &w);
 
 	if (e != ERR_OK)
 		return e;
@@ -257,11 +244,11 @@ static enum err head_signed(struct gather *g, struct place_held *p)
 	return ERR_OK;
 }
 
-static enum err genesis_previous(struct gather *g, const struct held_log *log, struct previous *out)
+static enum err genesis_previous(struct gather *g, int64_t log, struct previous *out)
 {
 	struct entry_row row;
 	struct header	 h;
-	enum err	 e = store_entry_get(g->s, log->row.id, 0, &g->arena, &row);
+	enum err	 e = store_entry_get(g->s, log, 0, &g->arena, &row);
 
 	if (e == ERR_OK)
 		e = header_read(row.header, &h);
@@ -271,20 +258,39 @@ static enum err genesis_previous(struct gather *g, const struct held_log *log, s
 	return a == NULL ? ERR_NOT_FOUND : previous_read(a->value, out);
 }
 
+/* The log that went on from this one, far enough to cover an entry. After a restore more than one may have gone on from it. */
+struct successor {
+	struct gather	      *g;
+	const struct held_log *log;
+	uint64_t	       index;
+	struct previous	       previous;
+	struct log_row	       row;
+	bool		       found;
+};
+
+static bool successor_wanted(void *arg, const struct log_row *row)
+{
+	struct successor *s = arg;
+
+	s->found = row->own == s->log->row.own && genesis_previous(s->g, row->id, &s->previous) == ERR_OK &&
+		   memcmp(s->previous.epoch, s->log->row.epoch.b, EPOCH_SIZE) == 0 && s->previous.size > s->index;
+	if (s->found)
+		s->row = *row;
+	return !s->found;
+}
+
 static enum err head_of_genesis(struct gather *g, struct place_held *p)
 {
-	struct held_log *next;
-	struct previous	 previous;
-	enum err	 e = log_after(g, p->log, &next);
+	struct successor s = {.g = g, .log = p->log, .index = p->index};
+	enum err	 e = store_logs(g->s, p->log->row.partner, p->log->row.channel, successor_wanted, &s);
 
-	if (e == ERR_OK)
-		e = genesis_previous(g, next, &previous);
 	if (e != ERR_OK)
 		return e;
-	if (memcmp(previous.epoch, p->log->row.epoch.b, EPOCH_SIZE) != 0 || previous.size <= p->index)
+	struct held_log *next = s.found ? log_hold(g, &s.row) : NULL;
+	if (next == NULL)
 		return ERR_NOT_FOUND;
-	p->size = previous.size;
-	p->root = previous.root;
+	p->size = s.previous.size;
+	p->root = s.previous.root;
 	return place_add(g, next, 0, false);
 }
 

@@ -15,7 +15,8 @@
 
 #define LOG_COLUMNS                                                                                                                                  \
 	"SELECT log.id, log.partner, log.channel, log.own, log.epoch, log.frontier, log.tally, log.receipt_frontier,"                                \
-	" log.last_time_ms, log.agreed, log.checkpointed, c.root, c.checkpoint, log.receipted, r.root, r.time_s, r.receipt FROM log"                 \
+	" log.last_time_ms, log.agreed, log.checkpointed, c.root, c.checkpoint, log.receipted, r.root, r.time_s, r.receipt,"                         \
+	" log.named, log.named_root, log.said, log.adopted FROM log"                                                                                 \
 	" LEFT JOIN head AS c ON c.id = (log.id << 40 | log.checkpointed) LEFT JOIN head AS r ON r.id = (log.id << 40 | log.receipted)"
 
 #define ENTRY_COLUMNS "SELECT id, commitment, form, salt, header, body, withheld FROM entry"
@@ -38,6 +39,7 @@
 		    " checkpointed = ?, receipted = ?, sums = ? WHERE id = ?")                                                                       \
 	X(LOGS, LOG_COLUMNS " WHERE (?1 IS NULL OR partner = ?1) AND (?2 IS NULL OR channel = ?2) ORDER BY log.id")                                  \
 	X(LOG_FIND, LOG_COLUMNS " WHERE epoch = ? AND own = ?")                                                                                      \
+	X(LOG_NAMING, "UPDATE log SET named = ?, named_root = ?, said = ?, adopted = ? WHERE id = ?")                                                \
 	X(LOG_PLACE, "SELECT partner, channel, epoch, receipted FROM log WHERE id = ?")                                                              \
                                                                                                                                                      \
 	X(SUMS_GET, "SELECT id, own, checkpointed, receipted, sums FROM log WHERE id = ?")                                                           \
@@ -75,6 +77,27 @@
 	/* As many as the log counts, the newest first: open questions are young, so the walk back is short. */                                      \
 	X(EXCHANGES_OPEN, "SELECT * FROM (" EXCHANGE_COLUMNS " WHERE id >= ? AND id < ? AND state <= 2 ORDER BY id DESC LIMIT ?) ORDER BY id")       \
 	X(EXCHANGES_ALL, EXCHANGE_COLUMNS " ORDER BY id")                                                                                            \
+                                                                                                                                                     \
+	/* For verification (scrub.c). */                                                                                                            \
+	X(LOG_NAMES, "SELECT id, partner, channel, own, epoch FROM log ORDER BY id")                                                                 \
+	X(LOG_EXTENT, "SELECT max(id) FROM entry WHERE id >= ? AND id < ?")                                                                          \
+	X(HEADS, "SELECT id, root, checkpoint, receipt, time_s FROM head WHERE id >= ? AND id < ? ORDER BY id")                                      \
+	X(ENTRY_HEADERS, "SELECT id, form, header FROM entry WHERE id >= ? AND id < ? ORDER BY id")                                                  \
+	X(EXCHANGES_RANGE, "SELECT id, answer, mid, agreement, clause, status FROM exchange WHERE id >= ? AND id < ? ORDER BY id")                   \
+	/* For repair (repair.c). */                                                                                                                 \
+	X(DUMP_LOG, "SELECT * FROM log WHERE id = ?")                                                                                                \
+	X(DUMP_ENTRY, "SELECT * FROM entry WHERE id = ?")                                                                                            \
+	X(DUMP_HEAD, "SELECT * FROM head WHERE id = ?")                                                                                              \
+	X(DUMP_EXCHANGE, "SELECT * FROM exchange WHERE id = ?")                                                                                      \
+	X(ENTRY_PUT, "INSERT OR REPLACE INTO entry(id, commitment, form, salt, header, body, withheld) VALUES (?,?,?,?,?,?,?)")                      \
+	X(ENTRY_DROP, "DELETE FROM entry WHERE id = ?")                                                                                              \
+	X(HEAD_PUT, "INSERT OR REPLACE INTO head(id, root, checkpoint, receipt, time_s) VALUES (?,?,?,?,?)")                                         \
+	X(LOG_PUT, "UPDATE log SET frontier = ?, tally = ?, receipt_frontier = ? WHERE id = ?")                                                      \
+	X(EXCHANGE_PUT, "UPDATE exchange SET mid = ?, agreement = ?, clause = ?, status = ? WHERE id = ?")                                           \
+                                                                                                                                                     \
+	X(ANSWERED_ADD, "INSERT OR REPLACE INTO answered(epoch, idx, answer, status, time_ms) VALUES (?,?,?,?,?)")                                   \
+	X(ANSWERED_FIND, "SELECT answer, status, time_ms FROM answered WHERE epoch = ? AND idx = ?")                                                 \
+	X(ANSWERED_ANY, "SELECT 1 FROM answered LIMIT 1")                                                                                            \
                                                                                                                                                      \
 	X(KEY_ADD, "INSERT INTO idempotency(account, key, mid, body, at_ms) VALUES (?,?,?,?,?)")                                                     \
 	X(KEY_FIND, "SELECT mid, body FROM idempotency WHERE account = ? AND key = ?")                                                               \
@@ -155,6 +178,7 @@ struct store {
 	struct fault	fault;	     /* the last complaint */
 	struct sums    *sums;	     /* of the logs written to since the store was opened */
 	size_t		nsums;
+	enum { ANSWERED_UNKNOWN, ANSWERED_NONE, ANSWERED_SOME } answered; /* whether the table of that name has rows */
 };
 
 /* ---- a statement, taken and given back ---- */
@@ -197,6 +221,8 @@ enum err sums_take(struct store *s, int64_t log, struct sums **out) must_use;
 /* One question more in `x->state`; one that moved from `before` to `now`. */
 enum err sums_add(struct store *s, const struct exchange_row *x) must_use;
 enum err sums_move(struct store *s, int64_t log, enum exchange_state before, enum exchange_state now) must_use;
+/* Returns `e`. What was not counted must not be committed: a failure ends the store. */
+enum err uncounted(struct store *s, enum err e);
 /* As stored in a log's row. */
 enum err sums_write(const struct sums *sums, struct buffer *out) must_use;
 /* Writes what changed into the logs' rows: before a commit, and before they are read. */

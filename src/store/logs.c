@@ -58,7 +58,7 @@ enum err store_log_add(struct store *s, const struct log_key *key, int64_t *id)
 	frontier_init(&empty.receipt_frontier);
 	enum err e = row_store(&empty, &stored);
 	if (e == ERR_OK)
-		e = sums_write(&none, &sums);
+		e = uncounted(s, sums_write(&none, &sums));
 	if (e == ERR_OK)
 		e = log_add(s, key, &stored, buffer_bytes(&sums));
 	buffer_done(&sums);
@@ -94,7 +94,7 @@ enum err store_log_save(struct store *s, const struct log_row *row)
 	if (e == ERR_OK)
 		e = sums_take(s, row->id, &sums);
 	if (e == ERR_OK)
-		e = sums_write(sums, &stored_sums);
+		e = uncounted(s, sums_write(sums, &stored_sums));
 	if (e == ERR_OK)
 		e = log_save(s, row, &stored, sums, buffer_bytes(&stored_sums));
 	if (e == ERR_OK)
@@ -138,7 +138,10 @@ static const char *row_load(const struct query *q, struct log_row *out)
 		return "checkpoint";
 	if (out->receipt.size > 0 && (!column_exact(q, 14, out->receipt.root.b, HASH_SIZE) || !column_exact(q, 16, out->receipt.sig.b, SIGN_SIZE)))
 		return "receipt";
-	return NULL;
+	out->naming.size = column_u64(q, 17);
+	out->naming.said = column_u64(q, 19);
+	out->naming.adopted = column_u64(q, 20) != 0;
+	return column_exact(q, 18, out->naming.root.b, HASH_SIZE) ? NULL : "root named";
 }
 
 static enum err row_next(struct query *q, struct log_row *out)

@@ -108,6 +108,12 @@ static enum err refuse(struct fault *fault, enum err e, const char *at, const ch
 	return fault_at(fault, e, 0, at, found, help, help_ar);
 }
 
+/* Then what else seems wrong with database or statement is not their fault. */
+static bool no_memory(const struct provider *p)
+{
+	return (sqlite3_errcode(p->db) & 0xff) == SQLITE_NOMEM;
+}
+
 static enum err unreadable(struct provider *p, struct fault *fault)
 {
 	int rc = sqlite3_extended_errcode(p->db) & 0xff;
@@ -240,7 +246,9 @@ static enum err provider_connect(struct provider *p, struct fault *fault)
 		e = columns_check(p, fault);
 	if (e == ERR_OK)
 		sqlite3_progress_handler(p->db, PROGRESS_STEPS, time_is_up, p);
-	else
+	else if (no_memory(p))
+		e = refuse(fault, ERR_MEMORY, p->path, "", "", "");
+	if (e != ERR_OK)
 		database_close(p);
 	return e;
 }
@@ -366,6 +374,8 @@ static enum err column_take(struct provider *p, int i, struct builder *b, struct
 		return ERR_OK;
 	const char *sql = sqlite3_column_name(p->select, i);
 	const void *text = sqlite3_column_text(p->select, i);
+	if (text == NULL && no_memory(p))
+		return ERR_STORE;
 	if (type == SQLITE_BLOB || sql == NULL || text == NULL || !name_of_sql(sql, name))
 		return ERR_VALUE;
 	struct bytes key = keep(b, name, strlen(name)), value = keep(b, text, (size_t)sqlite3_column_bytes(p->select, i));

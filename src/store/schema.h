@@ -1,5 +1,5 @@
 /*
- * schema.h: the tables of a ledger, schema 1.
+ * schema.h: the tables of a ledger, schema 2.
  *
  * What costs is not the row but the page it dirties: each commit writes every page it
  * touched once more to the WAL. So a place of a log is one integer, the row id itself
@@ -10,12 +10,14 @@
  *
  * log         one epoch of one direction; ids ascend in order of opening. `checkpointed`,
  *             `receipted` and `sums` are what the store adds up while it writes (sums.c).
+ *             `named`, `said` and `adopted`: channel/naming.h.
  * entry       the 33 bytes of an entry without their version, and what of it is still held.
  * head        every signed head, by size: the author's checkpoint and the reader's receipt
  *             of one root; zero until it comes. The smallest that covers an entry shows the earliest time.
  * exchange    one question per mid and side, at the place of its question: in order of asking.
  *             mids begin with the hour but are random within it, so only their small index is
  *             written at random places. `answer` is the place of the answer.
+ * answered    an answer of ours that was taken in again while its question was not here.
  * idempotency what an account's Idempotency-Key stood for.
  *
  * The generated columns are for people and for the foreign keys; they take no room.
@@ -35,6 +37,8 @@ static const char *const schema[] = {
 	" id INTEGER PRIMARY KEY, partner TEXT NOT NULL, channel TEXT NOT NULL, own INTEGER NOT NULL, epoch BLOB NOT NULL,"
 	" last_time_ms INTEGER NOT NULL DEFAULT 0, agreed INTEGER NOT NULL DEFAULT 0,"
 	" checkpointed INTEGER NOT NULL DEFAULT 0, receipted INTEGER NOT NULL DEFAULT 0, sums BLOB NOT NULL,"
+	" named INTEGER NOT NULL DEFAULT 0, named_root BLOB NOT NULL DEFAULT (zeroblob(32)), said INTEGER NOT NULL DEFAULT 0,"
+	" adopted INTEGER NOT NULL DEFAULT 0,"
 	" frontier BLOB NOT NULL, tally BLOB NOT NULL, receipt_frontier BLOB NOT NULL, UNIQUE (epoch, own)) STRICT",
 
 	"CREATE TABLE entry (" PLACE_COLUMNS(
@@ -51,6 +55,10 @@ static const char *const schema[] = {
 				  " accepted_ms INTEGER NOT NULL, delivered_ms INTEGER NOT NULL, answered_ms INTEGER NOT NULL, not_after_ms INTEGER "
 				  "NOT NULL,"
 				  " used INTEGER NOT NULL, UNIQUE (ours, mid)) STRICT",
+
+	"CREATE TABLE answered ("
+	" epoch BLOB NOT NULL, idx INTEGER NOT NULL, answer INTEGER NOT NULL, status INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
+	" PRIMARY KEY (epoch, idx)) STRICT, WITHOUT ROWID",
 
 	"CREATE TABLE idempotency ("
 	" account BLOB NOT NULL, key BLOB NOT NULL, mid BLOB NOT NULL, body BLOB NOT NULL, at_ms INTEGER NOT NULL,"

@@ -11,6 +11,7 @@
 #define PROGRESS_STEPS	1000 /* virtual machine steps between two looks at the clock */
 #define WRITE_CACHE_KIB 8192
 #define READ_CACHE_KIB	2048
+#define WAL_PIECE	16384 /* bytes of a WAL that are written again at a time */
 
 /* ---- errors ---- */
 
@@ -128,6 +129,9 @@ enum err query_row(struct query *q)
 		return ERR_OK;
 	if (q->rc == SQLITE_DONE)
 		return ERR_NOT_FOUND;
+	/* Also a read that fails may have rolled the turn back: what follows would be stored without what came before. */
+	if (q->s->begun && q->s->mode == STORE_WRITE)
+		q->s->broken = true;
 	return store_complain(q->s, store_error(q->rc), "reading", 0, 0);
 }
 
@@ -255,6 +259,14 @@ static bool wal_is_on(sqlite3 *db, const char *sql)
 	return sqlite3_exec(db, sql, wal_row, &wal, NULL) == SQLITE_OK && wal;
 }
 
+/* Disk or memory failed; the file may well be what it should be. */
+static bool of_the_machine(sqlite3 *db)
+{
+	enum err e = store_error(sqlite3_errcode(db));
+
+	return e != ERR_OK && e != ERR_STORE;
+}
+
 static enum err pragmas(struct store *s, const char *const *sql, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -289,13 +301,17 @@ static enum err schema_create(struct store *s)
 static enum err schema_check(struct store *s, const char *path, struct fault *fault)
 {
 	char	  found[64];
-	long long application = number_of(s->db, "PRAGMA application_id"), version = number_of(s->db, "PRAGMA user_version");
+	long long application = number_of(s->db, "PRAGMA application_id");
+	long long version = application < 0 ? -1 : number_of(s->db, "PRAGMA user_version");
+	long long tables = version < 0 ? -1 : number_of(s->db, "SELECT count(*) FROM sqlite_schema");
 
-	if (application < 0 || version < 0)
+	if (tables < 0 && of_the_machine(s->db))
+		return store_error(sqlite3_errcode(s->db));
+	if (tables < 0)
 		return open_fault(fault, ERR_STORE, path, sqlite3_errmsg(s->db), "this file is not a ledger of mithaq", "هذا الملف ليس سجل ميثاق");
 	if (application == STORE_APPLICATION && version == STORE_SCHEMA)
 		return ERR_OK;
-	if (s->mode == STORE_WRITE && application == 0 && version == 0 && number_of(s->db, "SELECT count(*) FROM sqlite_schema") == 0)
+	if (s->mode == STORE_WRITE && application == 0 && version == 0 && tables == 0)
 		return schema_create(s);
 	snprintf(found, sizeof found, "application %llx, schema %lld", (unsigned long long)application, version);
 	return open_fault(fault, ERR_VERSION, path, found,
@@ -322,6 +338,42 @@ static enum err set_up_files(struct store *s)
 	return store_error(sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep));
 }
 
+/* Reads all of a file and writes it back where it stood. */
+static int file_write_again(sqlite3_file *file)
+{
+	uint8_t	      room[WAL_PIECE];
+	sqlite3_int64 size = 0;
+	int	      rc = file->pMethods->xFileSize(file, &size);
+
+	for (sqlite3_int64 at = 0; rc == SQLITE_OK && at < size; at += WAL_PIECE) {
+		int n = size - at < WAL_PIECE ? (int)(size - at) : WAL_PIECE;
+
+		rc = file->pMethods->xRead(file, room, n, at);
+		if (rc == SQLITE_OK)
+			rc = file->pMethods->xWrite(file, room, n, at);
+	}
+	return rc == SQLITE_OK && size > 0 ? file->pMethods->xSync(file, SQLITE_SYNC_FULL) : rc;
+}
+
+/*
+ * A sync that failed, in the life before this one, leaves pages of the WAL that every read still shows
+ * and that no later sync writes: the kernel counts them as written. What is built on them would fall
+ * with them when the power goes. So all that the WAL shows is written again before anything depends on it.
+ */
+static enum err wal_write_again(struct store *s)
+{
+	sqlite3_file *wal = NULL;
+	enum err      e = pragmas(s, (const char *const[]){"BEGIN IMMEDIATE"}, 1);
+
+	if (e != ERR_OK)
+		return e;
+	int rc = sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+	if (rc == SQLITE_OK && wal != NULL && wal->pMethods != NULL)
+		rc = file_write_again(wal);
+	e = pragmas(s, (const char *const[]){"ROLLBACK"}, 1);
+	return rc == SQLITE_OK ? e : store_error(rc);
+}
+
 static enum err set_up(struct store *s, const char *path, struct fault *fault)
 {
 	enum err e = set_up_files(s);
@@ -332,10 +384,15 @@ static enum err set_up(struct store *s, const char *path, struct fault *fault)
 		e = s->mode == STORE_WRITE ? pragmas(s, pragmas_write, COUNT_OF(pragmas_write)) : pragmas(s, pragmas_read, COUNT_OF(pragmas_read));
 	if (e != ERR_OK)
 		return open_fault(fault, e, path, sqlite3_errmsg(s->db), "", "");
-	if (!wal_is_on(s->db, s->mode == STORE_WRITE ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode"))
+	bool wal = wal_is_on(s->db, s->mode == STORE_WRITE ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode");
+	if (!wal && of_the_machine(s->db))
+		return open_fault(fault, store_error(sqlite3_errcode(s->db)), path, sqlite3_errmsg(s->db), "", "");
+	if (!wal)
 		return open_fault(fault, ERR_STORE, path, sqlite3_errmsg(s->db), "the ledger needs SQLite's WAL mode on a local file system",
 				  "يحتاج السجل إلى نمط WAL على نظام ملفات محلي");
 	e = schema_check(s, path, fault);
+	if (e == ERR_OK && s->mode == STORE_WRITE)
+		e = wal_write_again(s);
 	if (e != ERR_OK)
 		return e == ERR_VERSION ? e : open_fault(fault, e, path, sqlite3_errmsg(s->db), "", "");
 	s->page_size = (uint64_t)number_of(s->db, "PRAGMA page_size");
@@ -396,8 +453,8 @@ enum err store_begin(struct store *s)
 	if (s->begun)
 		return ERR_OK;
 	enum err e = run_plain(s, s->mode == STORE_WRITE ? STATEMENT_BEGIN_WRITE : STATEMENT_BEGIN_READ);
-	if (e == ERR_OK)
-		s->begun = true;
+	s->begun = e == ERR_OK;
+	s->broken = e != ERR_OK && s->mode == STORE_WRITE; /* or a turn could begin with its second row */
 	return e;
 }
 

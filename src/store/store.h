@@ -16,9 +16,10 @@
 
 #include "base/arena.h"
 #include "channel/exchange.h"
+#include "channel/naming.h"
 #include "tree/commit.h"
 
-#define STORE_SCHEMA  1
+#define STORE_SCHEMA  2
 #define STORE_BUSY_MS 1000 /* how long an opener or reader waits for another's short lock */
 
 struct store;
@@ -79,11 +80,13 @@ struct log_row {
 	struct frontier	       receipt_frontier; /* peer log: the frontier at receipt.size */
 	uint64_t	       last_time_ms;	 /* the latest time_ms of an entry */
 	uint64_t	       agreed;		 /* reserved for AGREE bookkeeping of channel/: index + 1 of the last AGREE, 0: none */
+	struct naming	       naming;		 /* written by store_naming_save alone */
 };
 
 enum err store_log_add(struct store *s, const struct log_key *key, int64_t *id) must_use;
 /* Writes frontier, tally, receipt_frontier, last_time_ms and agreed; checkpoint and receipt have functions of their own. */
 enum err store_log_save(struct store *s, const struct log_row *row) must_use;
+enum err store_naming_save(struct store *s, int64_t log, const struct naming *naming) must_use;
 /* All logs of a channel side in order of opening, oldest first; `partner`, `channel` NULL: all. The callback returns false to stop. */
 typedef bool store_log_fn(void *arg, const struct log_row *row);
 enum err     store_logs(struct store *s, const char *partner, const char *channel, store_log_fn *each, void *arg) must_use;
@@ -182,10 +185,84 @@ struct exchange_counts {
 enum err store_exchange_counts(struct store *s, const char *partner, const char *channel, struct exchange_counts *out) must_use;
 
 /*
+ * Answers of ours that came back from the partner before the questions they answer did.
+ * An answer stays here when its question has come: what is told twice is told alike.
+ */
+struct answered_row {
+	struct epoch question_epoch;
+	uint64_t     question_index;
+	int64_t	     answer_log;
+	uint64_t     answer_index;
+	uint16_t     status;
+	uint64_t     time_ms;
+};
+enum err store_answered_add(struct store *s, const struct answered_row *a) must_use;
+/* ERR_NOT_FOUND, at no cost while there are none. */
+enum err store_answered_find(struct store *s, const struct epoch *question_epoch, uint64_t question_index, struct answered_row *out) must_use;
+
+/*
  * Counts, quotas and the sizes of the newest heads are added up while writing, in the turn
  * of what they count. This adds them up again from the rows of a log, for verification.
  */
 enum err store_sums_check(struct store *s, int64_t log, bool *same) must_use;
+
+/* ---- for verification (scrub.c): what can be read, beside what cannot ---- */
+
+struct log_name {
+	int64_t	     id;
+	char	     partner[PARTY_MOST + 1], channel[NAME_MOST + 1];
+	bool	     own;
+	struct epoch epoch;
+};
+typedef bool store_log_name_fn(void *arg, const struct log_name *name);
+enum err     store_log_names(struct store *s, store_log_name_fn *each, void *arg) must_use;
+/* One more than the largest index that has a row; 0: there is none. */
+enum err store_log_extent(struct store *s, int64_t log, uint64_t *out) must_use;
+
+struct head_row {
+	uint64_t	 size;
+	struct hash	 root;
+	bool		 root_read, checkpoint_read, receipt_read; /* false: of another length than it may have */
+	bool		 checkpointed, receipted;		   /* by the author; by the reader */
+	struct signature checkpoint, receipt;
+	uint64_t	 time_s;
+};
+typedef bool store_head_fn(void *arg, const struct head_row *head);
+/* Heads of from <= size < to, ascending. */
+enum err store_head_rows(struct store *s, int64_t log, uint64_t from, uint64_t to, store_head_fn *each, void *arg) must_use;
+/* Only what an exchange is compared with: headers of from <= index < to, as they are; a bare entry has none. */
+typedef bool store_header_fn(void *arg, uint64_t index, uint8_t form, struct bytes header);
+enum err     store_entry_headers(struct store *s, int64_t log, uint64_t from, uint64_t to, store_header_fn *each, void *arg) must_use;
+/*
+ * Exchanges whose questions stand from (log, index) up to but not at (to_log, to_index); log 0: from the first, to_log 0:
+ * to the last. Only what their entries can be compared with is set: places, mid, agreement, clause, status.
+ */
+enum err store_exchanges_between(struct store *s, int64_t log, uint64_t index, int64_t to_log, uint64_t to_index, store_exchange_fn *each,
+				 void *arg) must_use;
+
+/* ---- for repair (repair.c): rows as they are, and put in their place ---- */
+
+enum store_table { STORE_TABLE_LOG, STORE_TABLE_ENTRY, STORE_TABLE_HEAD, STORE_TABLE_EXCHANGE };
+enum column_kind { COLUMN_NULL, COLUMN_INTEGER, COLUMN_TEXT, COLUMN_BYTES };
+struct store_column {
+	const char	*name;
+	enum column_kind kind;
+	int64_t		 integer;
+	struct bytes	 bytes; /* text and bytes */
+};
+typedef void store_column_fn(void *arg, const struct store_column *column);
+/* Every column of one row (of a log: `index` says nothing); ERR_NOT_FOUND. */
+enum err store_row_dump(struct store *s, enum store_table table, int64_t log, uint64_t index, store_column_fn *each, void *arg) must_use;
+
+/* Each replaces what stands at its place, or adds it. Sums are not touched: store_sums_remake adds them up again. */
+enum err store_entry_put(struct store *s, int64_t log, const struct entry_row *row) must_use;
+enum err store_entry_drop(struct store *s, int64_t log, uint64_t index) must_use;
+enum err store_head_put(struct store *s, int64_t log, const struct head_row *head) must_use;
+/* The rows of `tally` ascend. */
+enum err store_log_put(struct store *s, int64_t log, const struct frontier *frontier, const struct tally *tally,
+		       const struct frontier *receipt) must_use;
+enum err store_exchange_put(struct store *s, const struct exchange_row *x) must_use; /* mid, agreement, clause, status */
+enum err store_sums_remake(struct store *s, int64_t log) must_use;
 
 /* ---- Idempotency-Key: stays at home, 7 days ---- */
 

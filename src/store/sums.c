@@ -160,8 +160,7 @@ static enum err row_get(struct store *s, int64_t log, struct sums *out)
 
 /* ---- the writer's memory ---- */
 
-/* What was not counted must not be committed. */
-static enum err uncounted(struct store *s, enum err e)
+enum err uncounted(struct store *s, enum err e)
 {
 	if (e != ERR_OK && e != ERR_NOT_FOUND)
 		s->broken = true;
@@ -389,6 +388,20 @@ enum err store_sums_check(struct store *s, int64_t log, bool *same)
 	if (e == ERR_OK)
 		*same = sums_same(&held, &counted);
 	free(held.quota);
+	free(counted.quota);
+	return e;
+}
+
+/* What stands in the log's row is not read: it may be what is damaged. */
+enum err store_sums_remake(struct store *s, int64_t log)
+{
+	struct sums counted = {.log = log};
+	enum err    e = exchanges_count(s, log, &counted);
+
+	if (e == ERR_OK)
+		e = heads_count(s, log, &counted);
+	if (e == ERR_OK)
+		e = save(s, &counted);
 	free(counted.quota);
 	return e;
 }

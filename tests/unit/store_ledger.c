@@ -118,7 +118,7 @@ static void another_schema_is_refused_and_named(void **state)
 	assert_int_equal(store_open(l->path, STORE_READ, &other, &fault), ERR_VERSION);
 	assert_null(other);
 	assert_non_null(strstr(fault.found, "schema 7"));
-	assert_non_null(strstr(fault.help, "schema 1"));
+	assert_non_null(strstr(fault.help, "schema 2"));
 	assert_int_equal(store_open(l->path, STORE_WRITE, &other, &fault), ERR_VERSION);
 }
 
