@@ -12,6 +12,17 @@ int32_t day_of(uint64_t ms)
 	return (int32_t)(ms / 86400000);
 }
 
+/* The year of a UTC day, by the Gregorian calendar, which repeats itself every 146,097 days. */
+int32_t year_of(int32_t day)
+{
+	int32_t since_march = day + 719468; /* of the year 0 */
+	int32_t era = since_march / 146097, of_era = since_march % 146097;
+	int32_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	int32_t of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+
+	return era * 400 + year_of_era + (of_year >= 306 ? 1 : 0);
+}
+
 bool time_near(const struct channel *ch, uint64_t time_ms)
 {
 	uint64_t apart = time_ms > ch->now_ms ? time_ms - ch->now_ms : ch->now_ms - time_ms;
@@ -47,13 +58,14 @@ struct channel *channel_new(const struct channel_setup *setup)
 	spring_init(&ch->spring, setup->seed);
 	spring_draw(&ch->spring, seed, sizeof seed);
 	arena_init(&ch->arena, STEP_MEMORY_MOST);
+	ch->own_log_key = setup->own_log_key;
 	ch->peer_log_key = setup->peer_log_key;
 	ch->peer_receipt_key = setup->peer_receipt_key;
 	ch->undelivered = calloc(CHANNEL_LIVE_MOST, sizeof *ch->undelivered);
 	if (!name_copy(ch->self, sizeof ch->self, setup->self) || !name_copy(ch->peer_name, sizeof ch->peer_name, setup->peer) ||
 	    !name_copy(ch->name, sizeof ch->name, setup->name) || ch->undelivered == NULL || live_init(&ch->asked, seed) ||
 	    live_init(&ch->asked_of_us, seed) || table_init(&ch->turn, 2 * CHANNEL_LIVE_MOST, seed) ||
-	    table_init(&ch->pending_mid, PENDING_MIDS_MOST, seed)) {
+	    table_init(&ch->pending_key, PENDING_MIDS_MOST, seed)) {
 		channel_free(ch);
 		return NULL;
 	}
@@ -64,14 +76,17 @@ void channel_free(struct channel *ch)
 {
 	if (ch == NULL)
 		return;
+	adopt_done(ch);
 	for (unsigned i = 0; i < ch->nown; i++)
 		free(ch->own[i]);
 	for (unsigned i = 0; i < ch->npeer; i++)
 		peer_log_free(ch, ch->peer[i]);
+	free(ch->brief[0].at);
+	free(ch->brief[1].at);
 	live_done(&ch->asked);
 	live_done(&ch->asked_of_us);
 	table_done(&ch->turn);
-	table_done(&ch->pending_mid);
+	table_done(&ch->pending_key);
 	arena_done(&ch->arena);
 	spring_done(&ch->spring);
 	free(ch->undelivered);
@@ -105,37 +120,38 @@ static void agrees_recall(const struct channel *ch, const struct recalled_log *f
 	}
 }
 
-static enum err origin_of(const struct channel *ch, bool own, const struct epoch *epoch, char out[ORIGIN_MOST])
+static enum err origin_of(const struct channel *ch, const struct epoch *epoch, char out[ORIGIN_MOST])
 {
 	struct origin o = {.epoch = *epoch};
 
-	memcpy(o.author, own ? ch->self : ch->peer_name, sizeof o.author);
-	memcpy(o.reader, own ? ch->peer_name : ch->self, sizeof o.reader);
+	memcpy(o.author, ch->peer_name, sizeof o.author);
+	memcpy(o.reader, ch->self, sizeof o.reader);
 	memcpy(o.channel, ch->name, sizeof o.channel);
 	return origin_write(&o, out);
 }
 
 static enum err own_recall(struct channel *ch, const struct recalled_log *from)
 {
-	struct own_log *log = calloc(1, sizeof *log);
+	struct own_log *log = writer_log_new(ch, &from->epoch);
 
 	if (log == NULL)
-		return ERR_MEMORY;
-	log->epoch = from->epoch;
+		return ch->err;
 	log->frontier = log->durable = from->frontier;
-	log->tally = from->tally;
+	if (from->frontier.size > 0)
+		log->tally = from->tally;
 	log->receipted = from->receipted;
-	log->number = NO_NUMBER;
 	log->last_time_ms = from->last_time_ms;
+	log->previous = from->previous;
+	log->naming = from->naming;
+	log->quiet = from->quiet;
+	log->skipped = ch->open && writer_is_left(log);
 	agrees_recall(ch, from, log->agree);
-	if (ch->nown == CHANNEL_LOGS_MOST) {
-		free(ch->own[0]);
-		memmove(&ch->own[0], &ch->own[1], --ch->nown * sizeof ch->own[0]);
-	}
-	ch->own[ch->nown++] = log;
+	if (!ch->open && !log->naming.adopted && log->frontier.size > 0)
+		ch->tip = log;
 	if (from->last_time_ms > ch->our_last_time_ms)
 		ch->our_last_time_ms = from->last_time_ms;
-	return origin_of(ch, true, &from->epoch, log->origin);
+	writer_sort(ch);
+	return ch->err;
 }
 
 static enum err peer_recall(struct channel *ch, const struct recalled_log *from)
@@ -146,18 +162,26 @@ static enum err peer_recall(struct channel *ch, const struct recalled_log *from)
 	if (l == NULL)
 		return ERR_MEMORY;
 	if (ch->npeer == CHANNEL_LOGS_MOST) {
+		struct brief old = {.epoch = ch->peer[0]->epoch, .size = ch->peer[0]->frontier.size};
+		enum err     e = brief_add(ch, false, &old);
+
 		peer_log_free(ch, ch->peer[0]);
 		memmove(&ch->peer[0], &ch->peer[1], --ch->npeer * sizeof ch->peer[0]);
+		if (e != ERR_OK) {
+			free(l);
+			return e;
+		}
 	}
-	if (ch->npeer > 0)
-		ch->peer[ch->npeer - 1]->closed = true; /* a newer epoch is held, so this one is held to its named size */
-	ch->peer[ch->npeer++] = l;
+	unsigned at = ch->open ? 0 : ch->npeer; /* one that comes back later is older than all that are here */
+	memmove(&ch->peer[at + 1], &ch->peer[at], (ch->npeer++ - at) * sizeof ch->peer[0]);
+	ch->peer[at] = l;
 	l->epoch = from->epoch;
 	l->frontier = from->frontier;
 	l->tally = l->tally_held = from->tally;
 	l->durable = from->frontier.size;
 	l->number = NO_NUMBER;
 	l->last_time_ms = from->last_time_ms;
+	l->naming = from->naming;
 	agrees_recall(ch, from, l->agree);
 	if (from->receipt != NULL) {
 		l->has_receipt = true;
@@ -172,7 +196,16 @@ static enum err peer_recall(struct channel *ch, const struct recalled_log *from)
 		memcpy(l->leaf, from->leaves, n * sizeof *l->leaf);
 		l->nleaf = l->room_leaf = n;
 	}
-	return origin_of(ch, false, &from->epoch, l->origin);
+	return origin_of(ch, &from->epoch, l->origin);
+}
+
+static void brief_forget(struct channel *ch, bool own, const struct epoch *epoch)
+{
+	struct briefs	   *b = &ch->brief[own];
+	const struct brief *at = brief_find(ch, own, epoch);
+
+	if (at != NULL)
+		b->at[at - b->at] = b->at[--b->n];
 }
 
 /* A ledger with a receipt over more entries than it has was cut short: ERR_DISK. */
@@ -180,7 +213,50 @@ enum err channel_recall(struct channel *ch, bool own, const struct recalled_log 
 {
 	if (log->receipted > log->frontier.size)
 		return ERR_DISK;
+	brief_forget(ch, own, &log->epoch);
 	return own ? own_recall(ch, log) : peer_recall(ch, log);
+}
+
+enum err brief_add(struct channel *ch, bool own, const struct brief *brief)
+{
+	struct briefs *b = &ch->brief[own];
+
+	if (b->n == b->room) {
+		size_t	      room = b->room ? 2 * b->room : 64;
+		struct brief *more = realloc(b->at, room * sizeof *more);
+
+		if (more == NULL)
+			return ERR_MEMORY;
+		b->at = more;
+		b->room = room;
+	}
+	b->at[b->n++] = *brief;
+	return ERR_OK;
+}
+
+const struct brief *brief_find(const struct channel *ch, bool own, const struct epoch *epoch)
+{
+	const struct briefs *b = &ch->brief[own];
+
+	for (size_t i = b->n; i > 0; i--)
+		if (memcmp(b->at[i - 1].epoch.b, epoch->b, EPOCH_SIZE) == 0)
+			return &b->at[i - 1];
+	return NULL;
+}
+
+void brief_recall(struct channel *ch, bool own, const struct epoch *epoch)
+{
+	struct duty *d = duty_add(ch, DUTY_RECALL);
+
+	if (d == NULL)
+		return;
+	d->recall.epoch = *epoch;
+	d->recall.own = own;
+}
+
+enum err channel_recall_brief(struct channel *ch, bool own, const struct brief *brief)
+{
+	return brief_add(ch, own, brief);
 }
 
 void channel_recall_quota(struct channel *ch, bool ours, const struct hash *agreement, uint16_t clause, int32_t day, uint64_t used)
@@ -223,7 +299,7 @@ static enum err hello_own(struct channel *ch, struct hello *mine)
 		struct own_log *log = ch->own[i];
 
 		log->number = NO_NUMBER;
-		if (i + 1 < ch->nown && log->receipted == log->frontier.size)
+		if (i + 1 < ch->nown && !log->lost && (log->skipped || log->receipted == log->frontier.size))
 			continue;
 		if (mine->nown == HELLO_LOGS_MOST)
 			return ERR_TOO_LONG;
@@ -256,12 +332,17 @@ enum err channel_hello(struct channel *ch, struct hello *mine)
 static void hello_act(struct channel *ch, const struct channel_event *event)
 {
 	reader_disconnected(ch);
+	adopt_disconnected(ch);
 	if (ch->frozen)
 		return;
 	ch->connected = true;
 	writer_hello(ch, event->hello);
 	if (ch->connected)
 		reader_hello(ch, event->hello);
+	if (!ch->connected || ch->fetch.going || ch->resumed)
+		return;
+	ch->resumed = true;
+	duty_add(ch, DUTY_UNANSWERED);
 }
 
 /* ---- one step ---- */
@@ -279,6 +360,7 @@ static void tick_act(struct channel *ch)
 {
 	struct channel_event late = {.type = EVENT_FOUND, .found.outcome = FOUND_ERROR};
 
+	ch->gets = 0;
 	writer_tick(ch);
 	for (uint32_t i = 0; ch->asked_of_us.n > 0 && i < CHANNEL_LIVE_MOST; i++) {
 		const struct live *l = &ch->asked_of_us.at[i];
@@ -302,10 +384,19 @@ static void event_act(struct channel *ch, const struct channel_event *event)
 	case EVENT_DISCONNECTED:
 		ch->connected = false;
 		reader_disconnected(ch);
+		adopt_disconnected(ch);
 		break;
 	case EVENT_ENTRY:
 		if (ch->connected)
-			reader_entry(ch, event->entry.log, event->entry.entry, event->entry.known);
+			reader_entry(ch, event);
+		break;
+	case EVENT_GET:
+		if (ch->connected)
+			partner_gets(ch, event->get);
+		break;
+	case EVENT_RANGE:
+		if (ch->connected)
+			adopt_range(ch, event->range);
 		break;
 	case EVENT_CHECKPOINT:
 		if (ch->connected)
@@ -321,6 +412,9 @@ static void event_act(struct channel *ch, const struct channel_event *event)
 		break;
 	case EVENT_ASK:
 		question_ask(ch, &event->ask);
+		break;
+	case EVENT_CANCEL:
+		question_cancel(ch, event);
 		break;
 	case EVENT_FOUND:
 		question_found(ch, event);
@@ -399,6 +493,11 @@ bool channel_settled(const struct channel *ch)
 bool channel_frozen(const struct channel *ch)
 {
 	return ch->frozen;
+}
+
+void channel_freeze(struct channel *ch)
+{
+	ch->frozen = true;
 }
 
 uint64_t channel_unreceipted(const struct channel *ch)

@@ -27,12 +27,14 @@
 
 #include "agreement/agreement.h"
 #include "channel/exchange.h"
+#include "channel/naming.h"
 #include "crypto/spring.h"
 #include "tree/commit.h"
 #include "wire/checkpoint.h"
 #include "wire/entry.h"
 #include "wire/flow.h"
 #include "wire/hello.h"
+#include "wire/range.h"
 #include "wire/receipt.h"
 #include "wire/session.h"
 
@@ -41,17 +43,18 @@
 #define CHANNEL_UNRECEIPTED_MS	  60000 /* and for how long, while connected */
 #define CHANNEL_LIVE_MOST	  8192	/* unanswered questions per direction */
 #define CHANNEL_AGREEMENTS_MOST	  32
-#define CHANNEL_EPOCHS_BURST	  64	 /* epochs a partner may open at once ... */
-#define CHANNEL_EPOCH_MS	  600000 /* ... and one more in this time */
-#define CHANNEL_LOGS_MOST	  64	 /* epochs of one direction in memory */
+#define CHANNEL_EPOCHS_BURST	  64	/* epochs a partner may open at once ... */
+#define CHANNEL_EPOCH_MS	  60000 /* ... and one more in this time */
+#define CHANNEL_LOGS_MOST	  64	/* epochs of one direction in memory */
 #define CHANNEL_SKEW_MS		  300000
 #define CHANNEL_ANSWER_LIFE_MS	  LIFE_MOST_MS
-#define CHANNEL_QUESTION_SLACK_MS 60000 /* a question lives for the clause's answer time and this */
+#define CHANNEL_QUESTION_SLACK_MS (CHANNEL_SKEW_MS + 60000) /* beyond the answer time of its clause: who is on time is not expired */
 
 struct channel;
 
 struct channel_setup {
 	const char	 *self, *peer, *name;
+	struct public_key own_log_key; /* proves what the partner says to hold of our own log */
 	struct public_key peer_log_key, peer_receipt_key;
 	uint8_t		  seed[SPRING_SEED]; /* of salts and mids */
 };
@@ -65,7 +68,7 @@ void channel_mix(struct channel *ch, const uint8_t seed[SPRING_SEED]);
 /* An agreement active here; it must outlive the channel. ERR_TOO_LONG above the limit. */
 enum err channel_permit(struct channel *ch, const struct agreement *a) must_use;
 
-/* ---- what the ledger remembers, told before the first event, oldest epoch first ---- */
+/* ---- what the ledger remembers, told before the first event, in the order in which its epochs came into it ---- */
 
 struct recalled_agree {
 	struct hash agreement;
@@ -82,9 +85,21 @@ struct recalled_log {
 	const struct recalled_agree *agree;	/* the AGREE entries of this epoch */
 	unsigned		     nagree;
 	uint64_t		     last_time_ms; /* own logs: of its entries; peer logs: of its questions */
+	struct epoch		     previous;	   /* own logs: the epoch that its GENESIS names; zero: none */
+	struct naming		     naming;
+	bool			     quiet; /* own logs: nothing stands in it but GENESIS, TALLY and AGREE */
 };
 
+/* Own logs that lack something others name, though empty, are recalled too. */
 enum err channel_recall(struct channel *ch, bool own, const struct recalled_log *log) must_use;
+
+/* An epoch that is not recalled whole: too old, or never gone on from. */
+struct brief {
+	struct epoch epoch;
+	uint64_t     size;
+	uint64_t     said; /* own logs: as in naming */
+};
+enum err channel_recall_brief(struct channel *ch, bool own, const struct brief *brief) must_use;
 void	 channel_recall_quota(struct channel *ch, bool ours, const struct hash *agreement, uint16_t clause, int32_t day, uint64_t used);
 /* What was asked on a UTC day under a clause; 0 for what this channel does not know. */
 uint64_t channel_quota_used(const struct channel *ch, bool ours, const struct hash *agreement, uint16_t clause, int32_t day);
@@ -102,13 +117,27 @@ enum event_type {
 	EVENT_RECEIPT,
 	EVENT_CREDIT,
 	EVENT_ASK,	  /* an application asks */
+	EVENT_CANCEL,	  /* an application withdraws what it asked */
 	EVENT_FOUND,	  /* a worker answered a DUTY_LOOKUP */
-	EVENT_UNANSWERED, /* at start: a question of the peer without our REPLY */
+	EVENT_UNANSWERED, /* after DUTY_UNANSWERED: a question of the peer without our REPLY */
+	EVENT_GET,	  /* the partner asks for entries of one of the two logs */
+	EVENT_RANGE,	  /* the partner shows entries of a log of ours */
 	EVENT_DURABLE,	  /* all that was stored is on disk */
 	EVENT_SIGNED,	  /* the keeper signed DUTY_SIGN */
 	EVENT_COSIGNED,	  /* the keeper receipted DUTY_COSIGN */
 	EVENT_TICK,	  /* about once a second */
 	EVENT_CLOSE,	  /* orderly end: TALLY */
+};
+
+/*
+ * What only the ledger knows of the exchange of an entry: of a QUERY, that a REPLY of ours
+ * to it was taken in again from the partner's copy (the answer's place, status and time);
+ * of a REPLY, the unanswered question of ours that stands where it points, when the
+ * channel has it no longer in memory.
+ */
+struct earlier {
+	struct exchange exchange;
+	struct hash	leaf; /* of the question */
 };
 
 enum lookup_outcome { FOUND_HIT, FOUND_NO_HIT, FOUND_REFUSED, FOUND_ERROR };
@@ -129,14 +158,21 @@ struct channel_event {
 		struct epoch	    opened;
 		const struct hello *hello; /* theirs */
 		struct {
-			uint16_t	    log;
-			const struct entry *entry;
-			bool		    known; /* the ledger holds this mid already */
+			uint16_t	      log;
+			const struct entry   *entry;
+			bool		      known;   /* QUERY: the ledger holds this mid already */
+			const struct earlier *earlier; /* or NULL */
 		} entry;
-		struct checkpoint_frame checkpoint;
-		struct receipt_frame	receipt;
-		struct credit_frame	credit;
-		struct channel_ask	ask;
+		const struct get_frame	 *get;
+		const struct range_frame *range;
+		struct checkpoint_frame	  checkpoint;
+		struct receipt_frame	  receipt;
+		struct credit_frame	  credit;
+		struct channel_ask	  ask;
+		struct {
+			uint32_t ticket;
+			uint8_t	 mid[MID_SIZE];
+		} cancel;
 		struct {
 			uint64_t	     ticket;
 			enum lookup_outcome  outcome;
@@ -172,6 +208,9 @@ enum duty_type {
 	DUTY_STORE_RECEIPT,
 	DUTY_STORE_QUESTION, /* a new exchange */
 	DUTY_STORE_ANSWER,   /* its end */
+	DUTY_STORE_ANSWERED, /* a REPLY of ours was taken in again: the end of its question if that is here, else kept until it comes
+				(EVENT_ENTRY.earlier) */
+	DUTY_STORE_NAMING,   /* what is said of a log, which may be new */
 	DUTY_REPORT,	     /* tell whoever asked here; `after` is set */
 	DUTY_REFUSE,	     /* an ask was not permitted: nothing was written */
 	DUTY_PERMIT,	     /* a dry run would be permitted */
@@ -180,18 +219,24 @@ enum duty_type {
 	DUTY_COSIGN,	     /* keeper: extend the peer's epoch by these leaves and receipt */
 	DUTY_SEND,	     /* a whole frame */
 	DUTY_RESEND,	     /* ENTRY frames from <= index < to of an own epoch, read from the store */
+	DUTY_RECALL,	     /* channel_recall an epoch that is in the ledger and not in memory: the partner knows it otherwise */
+	DUTY_RECEIPT,	     /* RECEIPT: the stored one of an epoch of the partner that is no longer in memory */
+	DUTY_RANGE,	     /* answer a GET from the store: spec/wire.md, GET and RANGE */
+	DUTY_UNANSWERED,     /* step EVENT_UNANSWERED for each question of the partner that the ledger has without its end */
+	DUTY_OPEN,	     /* keeper: draw a new epoch in place of this one; EVENT_OPENED follows */
 	DUTY_LOOKUP,	     /* ask the clause's worker */
 	DUTY_ALARM,	     /* a person must know; the channel is frozen when `frozen` */
 	DUTY_CLOSE,	     /* end the session */
 };
 
-enum channel_failure { CHANNEL_BUSY, CHANNEL_UNREACHABLE, CHANNEL_FROZEN };
+enum channel_failure { CHANNEL_BUSY, CHANNEL_UNREACHABLE, CHANNEL_FROZEN, CHANNEL_ENDED /* nothing to withdraw: it has its end */ };
 
 struct stored_entry {
 	bool	     own;
 	struct epoch epoch;
 	uint64_t     index;
 	uint8_t	     kind;
+	uint8_t	     form; /* ROW_FULL, or as the partner still had it when it came back */
 	uint64_t     time_ms;
 	struct hash  commitment;
 	struct salt  salt;
@@ -242,6 +287,30 @@ struct duty {
 			bool	     covered; /* then the CHECKPOINT of the largest stored size that is at most `to` */
 		} resend;
 		struct {
+			struct place question; /* in the partner's log */
+			struct place answer;
+			uint16_t     status;
+			uint64_t     time_ms;
+		} answered;
+		struct {
+			struct epoch  epoch;
+			bool	      own;
+			struct naming naming;
+		} naming;
+		struct {
+			struct epoch epoch;
+			bool	     own;
+		} recall;
+		struct {
+			struct epoch epoch;
+			uint16_t     log;
+		} receipt;
+		struct {
+			struct epoch epoch;
+			bool	     own;
+			uint64_t     from, to;
+		} range;
+		struct {
 			uint64_t		ticket;
 			const struct agreement *agreement;
 			uint16_t		clause;
@@ -280,13 +349,22 @@ struct channel_log {
 	uint64_t	       last_time_ms;
 };
 
+/* How a GET is answered: entries in one answer, and their bytes, after which it ends. */
+#define CHANNEL_RANGE_ENTRIES_MOST CHANNEL_WINDOW
+#define CHANNEL_RANGE_BYTES_MOST   (4u << 20)
+
 /* The newest own or peer log; false when there is none. And any log in memory by its epoch. */
 bool channel_log(const struct channel *ch, bool own, struct channel_log *out);
 bool channel_log_find(const struct channel *ch, bool own, const struct epoch *epoch, struct channel_log *out);
 
-bool	 channel_connected(const struct channel *ch);
-bool	 channel_settled(const struct channel *ch); /* everything appended is signed */
-bool	 channel_frozen(const struct channel *ch);
+bool channel_connected(const struct channel *ch);
+bool channel_settled(const struct channel *ch); /* everything appended is signed */
+bool channel_frozen(const struct channel *ch);
+/* From before: an alarm of this channel was kept and no person has released it. Told before the first event. */
+void	 channel_freeze(struct channel *ch);
+bool	 channel_fetching(const struct channel *ch); /* entries of ours are being taken in again from the partner */
+bool	 channel_waiting(const struct channel *ch);  /* the partner went on from an older copy and has not yet adopted what is held here */
+bool	 channel_asked(const struct channel *ch, const struct place *question); /* a question of ours, in memory and unanswered */
 uint64_t channel_unreceipted(const struct channel *ch);
 /* Is this agreement agreed in both logs, as far as is durable here? */
 bool channel_in_force(const struct channel *ch, const struct agreement *a);

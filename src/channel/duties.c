@@ -69,6 +69,18 @@ void duty_alarm(struct channel *ch, enum alarm_code code, const char *text)
 	duty_close(ch, CLOSE_STRUCTURE, text);
 }
 
+void naming_store(struct channel *ch, bool own, const struct epoch *epoch, const struct naming *naming)
+{
+	struct duty *store = duty_add(ch, DUTY_STORE_NAMING);
+
+	if (store == NULL)
+		return;
+	store->naming.epoch = *epoch;
+	store->naming.own = own;
+	store->naming.naming = *naming;
+	ch->dirty = true;
+}
+
 const char *text_of(struct channel *ch, const char *format, ...)
 {
 	char	text[256];

@@ -24,6 +24,22 @@ const char *exchange_state_name(enum exchange_state s)
 	return "unknown";
 }
 
+enum exchange_state exchange_state_of(uint16_t status)
+{
+	switch (status) {
+	case STATUS_OK:
+	case STATUS_NO_HIT:
+		return EXCHANGE_ANSWERED;
+	case STATUS_REFUSED:
+	case STATUS_SUSPENDED:
+		return EXCHANGE_REFUSED;
+	case STATUS_EXPIRED:
+		return EXCHANGE_EXPIRED;
+	default:
+		return EXCHANGE_FAILED;
+	}
+}
+
 /* ---- the id people see: "q_" and 26 letters of base 32 ---- */
 
 void exchange_id_write(const uint8_t mid[MID_SIZE], char out[29])

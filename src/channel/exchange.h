@@ -18,7 +18,8 @@ enum exchange_state {
 	EXCHANGE_EXPIRED = 5,	/* REPLY expired */
 	EXCHANGE_FAILED = 6,	/* REPLY error, or an answer outside the clause */
 };
-const char *exchange_state_name(enum exchange_state s); /* "accepted" ... "failed" */
+enum exchange_state exchange_state_of(uint16_t status);		/* of its REPLY */
+const char	   *exchange_state_name(enum exchange_state s); /* "accepted" ... "failed" */
 
 struct place {
 	struct epoch epoch;

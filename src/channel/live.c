@@ -24,7 +24,7 @@ void live_done(struct live_set *s)
 }
 
 /* An epoch is random and an index is small, so their mixture names a place. */
-static void place_key(const struct place *at, uint8_t key[16])
+void place_key(const struct place *at, uint8_t key[16])
 {
 	memcpy(key, at->epoch.b, 16);
 	for (int i = 0; i < 8; i++)

@@ -157,7 +157,7 @@ static bool ask_possible(struct channel *ch, const struct channel_ask *ask)
 		ask_fail(ch, ask->ticket, CHANNEL_FROZEN);
 	else if (!ask->dry_run && !ch->connected)
 		ask_fail(ch, ask->ticket, CHANNEL_UNREACHABLE);
-	else if (!ask->dry_run && (ch->closing || !ch->open || writer_behind(ch) || ch->asked.nfree == 0))
+	else if (!ask->dry_run && (ch->closing || !ch->open || ch->fetch.going || writer_behind(ch) || ch->asked.nfree == 0))
 		ask_fail(ch, ask->ticket, CHANNEL_BUSY);
 	else
 		return true;
@@ -295,6 +295,43 @@ void question_ask(struct channel *ch, const struct channel_ask *ask)
 	exchange_duty(ch, DUTY_REPORT, x, ask->ticket, false);
 }
 
+/* ---- withdrawing ---- */
+
+static bool cancel_append(struct channel *ch, const struct live *l)
+{
+	struct re    re = {.index = l->at.index, .leaf = l->leaf};
+	uint8_t	     mid[MID_SIZE];
+	struct draft d = {
+		.kind = KIND_CANCEL,
+		.not_after_ms = our_time(ch) + CHANNEL_ANSWER_LIFE_MS,
+		.mid = mid,
+		.agreement = l->agreement,
+		.clause = l->clause,
+		.re = &re,
+	};
+
+	memcpy(re.epoch, l->at.epoch.b, EPOCH_SIZE);
+	mid_make(ch, our_time(ch), mid);
+	return writer_append(ch, &d, NULL);
+}
+
+/* Withdrawn twice is withdrawn once. The exchange ends by the partner's REPLY, whatever that still says. */
+void question_cancel(struct channel *ch, const struct channel_event *event)
+{
+	struct live *l = live_by_mid(&ch->asked, event->cancel.mid);
+
+	if (ch->frozen || l == NULL || ch->closing || !ch->open || ch->fetch.going || writer_behind(ch)) {
+		ask_fail(ch, event->cancel.ticket, ch->frozen ? CHANNEL_FROZEN : l == NULL ? CHANNEL_ENDED : CHANNEL_BUSY);
+		return;
+	}
+	if (!l->cancelled && !cancel_append(ch, l))
+		return;
+	l->cancelled = true;
+	struct exchange *x = exchange_make(ch, l, true);
+	if (x != NULL)
+		exchange_duty(ch, DUTY_REPORT, x, event->cancel.ticket, false);
+}
+
 /* ---- answering ---- */
 
 struct answer {
@@ -302,22 +339,6 @@ struct answer {
 	const struct fields *fields; /* NULL: empty record */
 	struct bytes	     reason, rule;
 };
-
-static enum exchange_state state_of(uint16_t status)
-{
-	switch (status) {
-	case STATUS_OK:
-	case STATUS_NO_HIT:
-		return EXCHANGE_ANSWERED;
-	case STATUS_REFUSED:
-	case STATUS_SUSPENDED:
-		return EXCHANGE_REFUSED;
-	case STATUS_EXPIRED:
-		return EXCHANGE_EXPIRED;
-	default:
-		return EXCHANGE_FAILED;
-	}
-}
 
 static bool reply_append(struct channel *ch, const struct place *at, const struct hash *leaf, const struct hash *agreement, uint16_t clause,
 			 const struct answer *a, struct appended *out)
@@ -347,22 +368,28 @@ static bool reply_append(struct channel *ch, const struct place *at, const struc
 	return ch->err == ERR_OK && writer_append(ch, &d, out);
 }
 
+static void answer_store(struct channel *ch, const struct live *l, const struct answer *a, const struct appended *at)
+{
+	struct exchange *x = exchange_make(ch, l, false);
+
+	if (x == NULL)
+		return;
+	x->status = (uint16_t)a->status;
+	x->state = exchange_state_of(x->status);
+	x->answer = at->at;
+	x->answered_ms = at->time_ms;
+	x->reason = a->reason;
+	x->rule = a->rule;
+	exchange_duty(ch, DUTY_STORE_ANSWER, x, 0, true);
+}
+
 static void reply(struct channel *ch, struct live *l, const struct answer *a)
 {
 	struct appended at;
 
 	if (!reply_append(ch, &l->at, &l->leaf, &l->agreement, l->clause, a, &at))
 		return;
-	struct exchange *x = exchange_make(ch, l, false);
-	if (x == NULL)
-		return;
-	x->status = (uint16_t)a->status;
-	x->state = state_of(x->status);
-	x->answer = at.at;
-	x->answered_ms = at.time_ms;
-	x->reason = a->reason;
-	x->rule = a->rule;
-	exchange_duty(ch, DUTY_STORE_ANSWER, x, 0, true);
+	answer_store(ch, l, a, &at);
 	live_remove(&ch->asked_of_us, l);
 }
 
@@ -391,7 +418,9 @@ static void lookup(struct channel *ch, const struct live *l, const struct fields
 	d->lookup.ticket = (uint64_t)l->generation << 32 | live_number(&ch->asked_of_us, l);
 	d->lookup.agreement = ch->agreement[l->with];
 	d->lookup.clause = l->clause;
-	d->lookup.deadline_ms = l->not_after_ms;
+	d->lookup.deadline_ms = ch->now_ms + agreement_clause(ch->agreement[l->with], l->clause)->answer_within_ms;
+	if (d->lookup.deadline_ms > l->not_after_ms)
+		d->lookup.deadline_ms = l->not_after_ms;
 	d->lookup.purpose = step_copy(ch, bytes_text(l->purpose));
 	d->lookup.fields = kept;
 }
@@ -452,18 +481,31 @@ static void judge(struct channel *ch, struct live *l, const struct peer_log *log
 		lookup(ch, l, asked);
 }
 
-static struct live *live_of_question(struct channel *ch, const struct entry *e, const struct place *at, const struct hash *leaf)
+static void live_say(const struct channel *ch, struct live *l, const struct entry *e, const struct hash *leaf)
 {
-	struct live *l = live_add(&ch->asked_of_us, e->header.mid, at);
-
-	if (l == NULL)
-		return NULL;
 	l->leaf = *leaf;
 	l->agreement = e->header.agreement;
 	l->clause = e->header.clause;
 	l->with = agreement_index(ch, &l->agreement);
 	l->accepted_ms = e->header.time_ms;
 	l->not_after_ms = e->header.not_after_ms;
+}
+
+/* One that needs no place among those that wait. */
+static void live_fill(const struct channel *ch, struct live *l, const struct entry *e, const struct place *at, const struct hash *leaf)
+{
+	memset(l, 0, sizeof *l);
+	memcpy(l->mid, e->header.mid, MID_SIZE);
+	l->at = *at;
+	live_say(ch, l, e, leaf);
+}
+
+static struct live *live_of_question(struct channel *ch, const struct entry *e, const struct place *at, const struct hash *leaf)
+{
+	struct live *l = live_add(&ch->asked_of_us, e->header.mid, at);
+
+	if (l != NULL)
+		live_say(ch, l, e, leaf);
 	return l;
 }
 
@@ -487,36 +529,103 @@ static bool answers_unreceipted(const struct channel *ch)
 	return writer_unreceipted(ch) >= CHANNEL_UNRECEIPTED_MOST + CHANNEL_LIVE_MOST;
 }
 
-void question_act(struct channel *ch, const struct peer_log *log, const struct entry *e, uint64_t index, const struct hash *leaf, bool known)
+/* The question is a new exchange; what remains is to judge it. */
+static void question_store(struct channel *ch, const struct live *l)
 {
-	struct place at = {log->epoch, index};
-	bool	     near = time_near(ch, e->header.time_ms);
-	bool	     on_time = near && e->header.time_ms >= ch->their_last_time_ms;
-
-	if (known || live_by_mid(&ch->asked_of_us, e->header.mid) != NULL || table_put(&ch->turn, e->header.mid, 1) == ERR_DUPLICATE)
-		return; /* R4: once per mid, across epochs */
-	if (!reply_countable(ch, &e->header.agreement))
-		return;
-	struct live *l = answers_unreceipted(ch) ? NULL : live_of_question(ch, e, &at, leaf);
-	if (l == NULL) {
-		struct answer a = {.status = STATUS_ERROR, .reason = bytes_text("busy")};
-
-		reply_append(ch, &at, leaf, &e->header.agreement, e->header.clause, &a, NULL);
-		return;
-	}
-	if (near && e->header.time_ms > ch->their_last_time_ms)
-		ch->their_last_time_ms = e->header.time_ms;
-	l->used_quota = !near || !clause_here(ch, l->with, l->clause) ? 1 : quota_count(ch, false, l->with, l->clause, day_of(e->header.time_ms)) + 1;
 	struct exchange *x = exchange_make(ch, l, false);
+
+	if (x != NULL)
+		exchange_duty(ch, DUTY_STORE_QUESTION, x, 0, false);
+}
+
+/* Our REPLY is in our log already, taken in again from the partner: this question had its answer before. */
+static void answered_before(struct channel *ch, const struct live *l, const struct exchange *earlier)
+{
+	struct exchange *x = exchange_make(ch, l, false);
+
 	if (x == NULL)
 		return;
-	exchange_duty(ch, DUTY_STORE_QUESTION, x, 0, false);
+	x->status = earlier->status;
+	x->state = exchange_state_of(x->status);
+	x->answer = earlier->answer;
+	x->answered_ms = earlier->answered_ms;
+	exchange_duty(ch, DUTY_STORE_ANSWER, x, 0, true);
+}
+
+static void time_take(struct channel *ch, const struct header *h)
+{
+	if (time_near(ch, h->time_ms) && h->time_ms > ch->their_last_time_ms)
+		ch->their_last_time_ms = h->time_ms;
+}
+
+/*
+ * A late question counts as it counted for who asked it. One from the future does not: its
+ * day would push out of memory the days that are counted now.
+ */
+static uint64_t place_in_quota(struct channel *ch, const struct live *l, uint64_t time_ms)
+{
+	if (time_ms > ch->now_ms + CHANNEL_SKEW_MS || !clause_here(ch, l->with, l->clause))
+		return 1;
+	uint64_t before = quota_count(ch, false, l->with, l->clause, day_of(time_ms));
+
+	return before == UINT64_MAX ? UINT64_MAX : before + 1;
+}
+
+/* R4: once per mid, across epochs. */
+static bool question_is_new(struct channel *ch, const struct pending *p)
+{
+	const struct header *h = &p->entry.header;
+
+	if (p->known || live_by_mid(&ch->asked_of_us, h->mid) != NULL || table_put(&ch->turn, h->mid, 1) == ERR_DUPLICATE)
+		return false;
+	return reply_countable(ch, &h->agreement);
+}
+
+/* It is counted, kept and answered, or had its answer before, and nothing is looked up. */
+static void turn_away(struct channel *ch, const struct peer_log *log, const struct pending *p, const char *reason)
+{
+	const struct header *h = &p->entry.header;
+	struct answer	     a = {.status = STATUS_ERROR, .reason = bytes_text(reason)};
+	struct appended	     at;
+	struct live	     l;
+
+	live_fill(ch, &l, &p->entry, &(struct place){log->epoch, h->index}, &p->leaf);
+	l.used_quota = place_in_quota(ch, &l, h->time_ms);
+	question_store(ch, &l);
+	if (p->earlier != NULL)
+		answered_before(ch, &l, &p->earlier->exchange);
+	else if (!ch->closing && reply_append(ch, &l.at, &l.leaf, &l.agreement, l.clause, &a, &at))
+		answer_store(ch, &l, &a, &at);
+}
+
+void question_turn_away(struct channel *ch, const struct peer_log *log, const struct pending *p, const char *reason)
+{
+	if (question_is_new(ch, p))
+		turn_away(ch, log, p, reason);
+}
+
+void question_act(struct channel *ch, const struct peer_log *log, const struct pending *p)
+{
+	const struct header *h = &p->entry.header;
+	struct place	     at = {log->epoch, h->index};
+	bool		     on_time = time_near(ch, h->time_ms) && h->time_ms >= ch->their_last_time_ms;
+
+	if (!question_is_new(ch, p))
+		return;
+	struct live *l = p->earlier != NULL || answers_unreceipted(ch) ? NULL : live_of_question(ch, &p->entry, &at, &p->leaf);
+	time_take(ch, h);
+	if (l == NULL) {
+		turn_away(ch, log, p, "busy");
+		return;
+	}
+	l->used_quota = place_in_quota(ch, l, h->time_ms);
+	question_store(ch, l);
 	if (ch->closing)
 		return; /* answered by the next epoch */
 	if (!on_time && ch->now_ms <= l->not_after_ms)
 		reply_refusal(ch, l, REFUSAL_CLOCK, "clock");
 	else
-		judge(ch, l, log, e);
+		judge(ch, l, log, &p->entry);
 }
 
 /* After a restart: a question that is durable here and has no REPLY. It was counted and stored before. */
@@ -527,7 +636,7 @@ void question_again(struct channel *ch, const struct channel_event *event)
 	struct live	      *l = live_of_question(ch, e, &event->unanswered.at, &event->unanswered.leaf);
 
 	if (l == NULL)
-		return;
+		return; /* it is being looked up already, or too many are */
 	l->used_quota = event->unanswered.used;
 	if (!(e->header.flags & FLAG_REPEATABLE))
 		reply_error(ch, l, STATUS_ERROR, "interrupted");
@@ -535,13 +644,40 @@ void question_again(struct channel *ch, const struct channel_event *event)
 		judge(ch, l, log, e);
 }
 
-void question_unsupported(struct channel *ch, const struct peer_log *log, const struct entry *e, uint64_t index, const struct hash *leaf)
+/* A message that has no effect is told so. */
+void message_decline(struct channel *ch, const struct peer_log *log, const struct pending *p, enum status status, const char *reason)
 {
-	struct place  at = {log->epoch, index};
-	struct answer a = {.status = STATUS_UNSUPPORTED, .reason = bytes_text("unsupported")};
+	const struct header *h = &p->entry.header;
+	struct place	     at = {log->epoch, h->index};
+	struct answer	     a = {.status = status, .reason = bytes_text(reason)};
 
-	if (!ch->closing && reply_countable(ch, &e->header.agreement))
-		reply_append(ch, &at, leaf, &e->header.agreement, e->header.clause, &a, NULL);
+	if (!ch->closing && reply_countable(ch, &h->agreement))
+		reply_append(ch, &at, &p->leaf, &h->agreement, h->clause, &a, NULL);
+}
+
+/* Two places may be mixed into one key of the table: what is found by it is compared. */
+static bool re_names(const struct re *re, const struct live *l)
+{
+	return memcmp(re->epoch, l->at.epoch.b, EPOCH_SIZE) == 0 && re->index == l->at.index && hash_equal(&re->leaf, &l->leaf);
+}
+
+/* A question that is being looked up ends here; one that has its REPLY keeps it. */
+void question_cancelled(struct channel *ch, const struct pending *p)
+{
+	const struct re *re = &p->entry.header.re;
+	struct place	 at = {.index = re->index};
+
+	memcpy(at.epoch.b, re->epoch, EPOCH_SIZE);
+	struct live *l = live_by_place(&ch->asked_of_us, &at);
+	if (l != NULL && re_names(re, l) && !ch->closing)
+		reply_error(ch, l, STATUS_ERROR, "cancelled");
+}
+
+void questions_forget(struct channel *ch)
+{
+	for (uint32_t i = 0; ch->asked_of_us.n > 0 && i < CHANNEL_LIVE_MOST; i++)
+		if (ch->asked_of_us.at[i].used)
+			live_remove(&ch->asked_of_us, &ch->asked_of_us.at[i]);
 }
 
 static bool reason_permitted(const struct clause *c, struct bytes reason)
@@ -559,7 +695,7 @@ void question_found(struct channel *ch, const struct channel_event *event)
 	struct answer	a = {0};
 	struct decision d = {0};
 
-	if (l == NULL || ch->closing)
+	if (l == NULL || ch->closing || ch->frozen)
 		return;
 	const struct clause *c = agreement_clause(ch->agreement[l->with], l->clause);
 	switch (event->found.outcome) {
@@ -600,8 +736,7 @@ void question_found(struct channel *ch, const struct channel_event *event)
 
 static bool answer_fits(const struct live *l, const struct header *h)
 {
-	return memcmp(h->re.epoch, l->at.epoch.b, EPOCH_SIZE) == 0 && h->re.index == l->at.index && hash_equal(&h->re.leaf, &l->leaf) &&
-	       hash_equal(&h->agreement, &l->agreement) && h->clause == l->clause;
+	return re_names(&h->re, l) && hash_equal(&h->agreement, &l->agreement) && h->clause == l->clause;
 }
 
 /* What the partner answered, into x; an answer outside the clause is not shown to anybody. */
@@ -611,7 +746,7 @@ static void answer_read(struct channel *ch, const struct live *l, const struct e
 	struct decision d = {0};
 
 	x->status = e->header.status;
-	x->state = state_of(x->status);
+	x->state = exchange_state_of(x->status);
 	if (record_of(ch, e, PART_REASON, &reason)) {
 		x->reason = value_of(&reason, "reason");
 		x->rule = value_of(&reason, "rule");
@@ -629,12 +764,36 @@ static void answer_read(struct channel *ch, const struct live *l, const struct e
 	memset(&x->got, 0, sizeof x->got);
 }
 
-void answer_act(struct channel *ch, const struct peer_log *log, const struct entry *e, uint64_t index)
+/* A question of ours that memory has no longer: the ledger had it when its answer came. */
+static void live_of_earlier(const struct channel *ch, const struct earlier *earlier, struct live *l)
 {
-	struct place at = {.index = e->header.re.index};
+	const struct exchange *x = &earlier->exchange;
+
+	memset(l, 0, sizeof *l);
+	memcpy(l->mid, x->mid, MID_SIZE);
+	l->at = x->question;
+	l->leaf = earlier->leaf;
+	l->agreement = x->agreement;
+	l->clause = x->clause;
+	l->with = agreement_index(ch, &x->agreement);
+	l->accepted_ms = x->accepted_ms;
+	l->delivered_ms = x->delivered_ms;
+	l->not_after_ms = x->not_after_ms;
+	l->used_quota = x->used;
+}
+
+void answer_act(struct channel *ch, const struct peer_log *log, const struct pending *p)
+{
+	const struct entry *e = &p->entry;
+	struct place	    at = {.index = e->header.re.index};
+	struct live	    old;
 
 	memcpy(at.epoch.b, e->header.re.epoch, EPOCH_SIZE);
-	struct live *l = live_by_place(&ch->asked, &at);
+	struct live *l = live_by_place(&ch->asked, &at), *kept = l;
+	if (l == NULL && p->earlier != NULL) {
+		live_of_earlier(ch, p->earlier, &old);
+		l = &old;
+	}
 	if (l == NULL || !answer_fits(l, &e->header))
 		return; /* answered before, or not a question of ours: the entry stays, without effect */
 	struct exchange *x = exchange_make(ch, l, true);
@@ -643,12 +802,58 @@ void answer_act(struct channel *ch, const struct peer_log *log, const struct ent
 	const struct own_log *asked = writer_find(ch, &l->at.epoch);
 
 	answer_read(ch, l, e, x);
-	x->answer = (struct place){log->epoch, index};
+	x->answer = (struct place){log->epoch, e->header.index};
 	x->answered_ms = ch->now_ms;
 	if (x->delivered_ms == 0)
 		x->delivered_ms = ch->now_ms;
 	x->receipt_held = asked == NULL || asked->receipted > l->at.index;
 	exchange_duty(ch, DUTY_STORE_ANSWER, x, l->ticket, true);
 	exchange_duty(ch, DUTY_REPORT, x, l->ticket, true);
-	live_remove(&ch->asked, l);
+	if (kept != NULL)
+		live_remove(&ch->asked, kept);
+}
+
+/* ---- our own, come back from the partner's copy ---- */
+
+/* The question stands in our ledger again; its answer comes with the partner's log, or did. */
+void question_taken_in(struct channel *ch, const struct own_log *log, const struct pending *p)
+{
+	const struct header *h = &p->entry.header;
+	struct live	     l = {.at = {log->epoch, h->index},
+				  .agreement = h->agreement,
+				  .clause = h->clause,
+				  .accepted_ms = h->time_ms,
+				  .delivered_ms = ch->now_ms,
+				  .not_after_ms = h->not_after_ms};
+
+	memcpy(l.mid, h->mid, MID_SIZE);
+	l.with = agreement_index(ch, &h->agreement);
+	l.used_quota = clause_here(ch, l.with, l.clause) ? quota_count(ch, true, l.with, l.clause, day_of(h->time_ms)) + 1 : 1;
+	struct exchange *x = exchange_make(ch, &l, true);
+	if (x != NULL)
+		exchange_duty(ch, DUTY_STORE_QUESTION, x, 0, false);
+}
+
+/* Whoever asked has this answer: the question is not answered again, whether it is here or comes again. */
+void answer_taken_in(struct channel *ch, const struct own_log *log, const struct pending *p)
+{
+	const struct header *h = &p->entry.header;
+	struct duty	    *d = duty_add(ch, DUTY_STORE_ANSWERED);
+	struct place	     question = {.index = h->re.index};
+
+	memcpy(question.epoch.b, h->re.epoch, EPOCH_SIZE);
+	struct live *l = live_by_place(&ch->asked_of_us, &question);
+	if (l != NULL)
+		live_remove(&ch->asked_of_us, l);
+	if (d == NULL)
+		return;
+	d->answered.question = question;
+	d->answered.answer = (struct place){log->epoch, h->index};
+	d->answered.status = h->status;
+	d->answered.time_ms = h->time_ms;
+}
+
+bool channel_asked(const struct channel *ch, const struct place *question)
+{
+	return live_by_place((struct live_set *)&ch->asked, question) != NULL;
 }

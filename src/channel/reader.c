@@ -27,12 +27,41 @@ static struct peer_log *by_number(const struct channel *ch, uint16_t number)
 	return NULL;
 }
 
-static void pending_free(struct channel *ch, struct pending *p)
+void pending_free(struct channel *ch, struct pending *p)
 {
 	if (p->named)
-		table_remove(&ch->pending_mid, p->entry.header.mid);
+		table_remove(&ch->pending_key, p->key);
 	ch->pending_bytes -= p->weight;
+	free(p->earlier);
 	free(p);
+}
+
+bool reader_closed(const struct peer_log *l)
+{
+	return l->naming.size > 0 && l->frontier.size >= l->naming.size;
+}
+
+/* What is held of it is more than any later entry of its author names. */
+static bool beyond_named(const struct peer_log *l)
+{
+	return l->frontier.size > l->naming.size;
+}
+
+/* The newest of which anything is covered is the one to go on from; each before it must have been named to all that is held of it. */
+bool channel_waiting(const struct channel *ch)
+{
+	bool newer = false;
+
+	for (unsigned i = ch->npeer; i > 0; i--) {
+		const struct peer_log *l = ch->peer[i - 1];
+
+		if (l->frontier.size == 0)
+			continue;
+		if (newer && beyond_named(l))
+			return true;
+		newer = true;
+	}
+	return false;
 }
 
 static void pending_drop(struct channel *ch, struct peer_log *l)
@@ -101,16 +130,21 @@ static void receipt_send(struct channel *ch, struct peer_log *l)
 	frame_send(ch, &b);
 }
 
-/* Epochs that are closed, receipted to their end and no longer shown leave memory; the newest stays. */
+/*
+ * Epochs that are closed, receipted to their end and no longer shown leave memory; the
+ * newest stays, and all of them while questions of theirs may have to be judged again.
+ */
 static void closed_forget(struct channel *ch)
 {
 	unsigned kept = 0;
 
+	if (!ch->resumed)
+		return;
 	for (unsigned i = 0; i < ch->npeer; i++) {
 		struct peer_log *l = ch->peer[i];
-		bool		 done = l->closed && l->number == NO_NUMBER && l->has_receipt && l->receipt.size == l->frontier.size;
+		bool done = l->naming.size == l->frontier.size && l->number == NO_NUMBER && l->has_receipt && l->receipt.size == l->frontier.size;
 
-		if (done && i + 1 < ch->npeer)
+		if (done && i + 1 < ch->npeer && brief_add(ch, false, &(struct brief){.epoch = l->epoch, .size = l->frontier.size}) == ERR_OK)
 			peer_log_free(ch, l);
 		else
 			ch->peer[kept++] = l;
@@ -156,6 +190,34 @@ static bool is_ours(const struct channel *ch, struct bytes text, struct origin *
 	       strcmp(o->channel, ch->name) == 0;
 }
 
+/* The author asks after an epoch that was held whole long ago: it has lost our receipt, or never had it. */
+static void old_receipt(struct channel *ch, const struct epoch *epoch, unsigned number)
+{
+	struct duty *d = duty_add(ch, DUTY_RECEIPT);
+
+	if (d == NULL)
+		return;
+	d->receipt.epoch = *epoch;
+	d->receipt.log = (uint16_t)number;
+}
+
+/* There is more of it than was named when it left memory: its author found a newer copy of its ledger after all. */
+static void grown_recall(struct channel *ch, const struct epoch *epoch)
+{
+	brief_recall(ch, false, epoch);
+	duty_close(ch, CLOSE_RESTART, "an older epoch has more entries than were named: dial again");
+}
+
+static void new_log(struct channel *ch, const struct epoch *epoch, struct bytes origin, unsigned number)
+{
+	struct peer_log *l = log_new(ch, epoch, origin);
+
+	if (l == NULL)
+		duty_close(ch, CLOSE_PROTOCOL, "more epochs are open than this gateway keeps in memory");
+	else
+		l->number = number;
+}
+
 void reader_hello(struct channel *ch, const struct hello *theirs)
 {
 	struct origin o;
@@ -169,21 +231,24 @@ void reader_hello(struct channel *ch, const struct hello *theirs)
 			l->number = i;
 	}
 	closed_forget(ch);
-	for (unsigned i = 0; i < theirs->nown; i++) {
+	for (unsigned i = 0; i < theirs->nown && ch->connected; i++) {
 		if (!is_ours(ch, theirs->own[i].origin, &o) || reader_find(ch, &o.epoch) != NULL)
 			continue;
-		struct peer_log *l = log_new(ch, &o.epoch, theirs->own[i].origin);
-		if (l == NULL) {
-			duty_close(ch, CLOSE_PROTOCOL, "more epochs are open than this gateway keeps in memory");
-			return;
-		}
-		l->number = i;
+		const struct brief *brief = brief_find(ch, false, &o.epoch);
+		if (brief != NULL && brief->size < theirs->own[i].size)
+			grown_recall(ch, &o.epoch);
+		else if (brief != NULL)
+			old_receipt(ch, &o.epoch, i);
+		else
+			new_log(ch, &o.epoch, theirs->own[i].origin, i);
 	}
-	for (unsigned i = 0; i < ch->npeer; i++) {
+	for (unsigned i = 0; i < ch->npeer && ch->connected; i++) {
+		ch->peer[i]->credit_given = 0;
 		if (ch->peer[i]->number == NO_NUMBER)
 			continue;
 		receipt_send(ch, ch->peer[i]);
-		credit_send(ch, ch->peer[i]);
+		if (!ch->fetch.going)
+			credit_send(ch, ch->peer[i]);
 	}
 }
 
@@ -211,7 +276,7 @@ static size_t entry_weight(const struct entry *e)
 }
 
 /* One heap block holds the header and every inline part; NULL: no memory. */
-static struct pending *pending_new(const struct entry *e)
+struct pending *pending_make(const struct entry *e)
 {
 	size_t		weight = entry_weight(e);
 	struct pending *p = calloc(1, sizeof *p + weight);
@@ -249,27 +314,58 @@ static bool pending_room(struct peer_log *l)
 	return true;
 }
 
-/* Of two pending questions with one mid the second is known already: the ledger hears of the first only when it is covered. */
-static void mid_name(struct channel *ch, struct pending *p)
+/*
+ * Of two pending questions with one mid the second is known already, and of two pending
+ * answers to one question the second has none: the ledger hears of the first only when
+ * it is covered.
+ */
+static void exchange_name(struct channel *ch, struct pending *p)
 {
-	if (p->known || p->entry.header.kind != KIND_QUERY)
+	const struct header *h = &p->entry.header;
+	struct place	     re = {.index = h->re.index};
+	bool		     late = h->kind == KIND_REPLY && p->earlier != NULL;
+
+	if (p->known || (h->kind != KIND_QUERY && !late))
 		return;
-	p->named = table_put(&ch->pending_mid, p->entry.header.mid, 1) == ERR_OK;
-	p->known = !p->named;
+	memcpy(re.epoch.b, h->re.epoch, EPOCH_SIZE);
+	if (late)
+		place_key(&re, p->key);
+	else
+		memcpy(p->key, h->mid, MID_SIZE);
+	p->named = table_put(&ch->pending_key, p->key, 1) == ERR_OK;
+	if (p->named)
+		return;
+	p->known = true;
+	free(p->earlier);
+	p->earlier = NULL;
 }
 
-static void pending_add(struct channel *ch, struct peer_log *l, const struct entry *e, bool known)
+static struct earlier *earlier_copy(struct channel *ch, const struct earlier *from)
 {
-	struct pending *p = pending_room(l) ? pending_new(e) : NULL;
+	struct earlier *to = malloc(sizeof *to);
+
+	if (to == NULL)
+		ch->err = ERR_MEMORY;
+	else
+		*to = *from;
+	return to;
+}
+
+static void pending_add(struct channel *ch, struct peer_log *l, const struct channel_event *event)
+{
+	const struct entry *e = event->entry.entry;
+	struct pending	   *p = pending_room(l) ? pending_make(e) : NULL;
 
 	if (p == NULL) {
 		ch->err = ERR_MEMORY;
 		return;
 	}
-	p->known = known;
+	p->known = event->entry.known;
 	p->commitment = header_commit(&e->salt, e->header_wire);
 	p->leaf = entry_leaf(&p->commitment);
-	mid_name(ch, p);
+	if (event->entry.earlier != NULL)
+		p->earlier = earlier_copy(ch, event->entry.earlier);
+	exchange_name(ch, p);
 	ch->pending_bytes += p->weight;
 	l->pending[l->npending++] = p;
 }
@@ -277,7 +373,7 @@ static void pending_add(struct channel *ch, struct peer_log *l, const struct ent
 /* What a partner may leave uncovered is bounded over all its epochs, not only in each. */
 static bool pending_fits(const struct channel *ch, const struct entry *e)
 {
-	return ch->pending_bytes + sizeof(struct pending) + entry_weight(e) <= PENDING_MOST && ch->pending_mid.n < PENDING_MIDS_MOST;
+	return ch->pending_bytes + sizeof(struct pending) + entry_weight(e) <= PENDING_MOST && ch->pending_key.n < PENDING_MIDS_MOST;
 }
 
 static const char *structure_fault(const struct peer_log *l, const struct entry *e)
@@ -293,11 +389,12 @@ static const char *structure_fault(const struct peer_log *l, const struct entry 
 	return NULL;
 }
 
-void reader_entry(struct channel *ch, uint16_t number, const struct entry *e, bool known)
+void reader_entry(struct channel *ch, const struct channel_event *event)
 {
-	struct peer_log *l = by_number(ch, number);
+	const struct entry *e = event->entry.entry;
+	struct peer_log	   *l = by_number(ch, event->entry.log);
 
-	if (l == NULL || l->closed || l->frontier.size + l->npending >= l->credit_given) {
+	if (l == NULL || l->frontier.size + l->npending >= l->credit_given) {
 		duty_close(ch, CLOSE_PROTOCOL, "an ENTRY beyond the credit given, or of a log not shown");
 		return;
 	}
@@ -309,7 +406,7 @@ void reader_entry(struct channel *ch, uint16_t number, const struct entry *e, bo
 		return;
 	}
 	if (pending_fits(ch, e))
-		pending_add(ch, l, e, known);
+		pending_add(ch, l, event);
 	else
 		duty_close(ch, CLOSE_PROTOCOL, "more entries without a checkpoint than this gateway keeps in memory");
 }
@@ -333,26 +430,35 @@ static bool leaf_keep(struct channel *ch, struct peer_log *l, const struct hash 
 	return true;
 }
 
+struct bytes pending_body(struct channel *ch, const struct pending *p)
+{
+	size_t	 room = entry_weight(&p->entry) + HEADER_PARTS_MOST * (SALT_SIZE + 2);
+	uint8_t *memory = step_take(ch, room);
+
+	if (memory == NULL)
+		return BYTES_NONE;
+	struct builder body = builder_on(memory, room);
+	entry_body_write(&body, &p->entry);
+	return builder_bytes(&body);
+}
+
 static void entry_store(struct channel *ch, const struct peer_log *l, const struct pending *p)
 {
 	struct duty *store = duty_add(ch, DUTY_STORE_ENTRY);
-	size_t	     room = entry_weight(&p->entry) + HEADER_PARTS_MOST * (SALT_SIZE + 2);
-	uint8_t	    *memory = step_take(ch, room);
 
-	if (store == NULL || memory == NULL)
+	if (store == NULL)
 		return;
-	struct builder body = builder_on(memory, room);
-	entry_body_write(&body, &p->entry);
 	store->entry = (struct stored_entry){
 		.own = false,
 		.epoch = l->epoch,
 		.index = p->entry.header.index,
 		.kind = p->entry.header.kind,
+		.form = ROW_FULL,
 		.time_ms = p->entry.header.time_ms,
 		.commitment = p->commitment,
 		.salt = p->entry.salt,
 		.header = step_copy(ch, p->entry.header_wire),
-		.body = builder_bytes(&body),
+		.body = pending_body(ch, p),
 	};
 }
 
@@ -364,7 +470,11 @@ static void agree_act(struct channel *ch, struct peer_log *l, const struct heade
 		l->agree[with] = (struct agreed){true, h->index};
 }
 
-/* A TALLY that counts otherwise than we do is proof that something is missing (W4a). */
+/*
+ * A TALLY that counts otherwise than we do is proof that something is missing (W4a). One
+ * of an earlier epoch counts to the size that GENESIS names, and is compared only where
+ * that is all that is held.
+ */
 static void tally_act(struct channel *ch, const struct peer_log *l, const struct header *h)
 {
 	const struct attr     *a = header_attr(h, ATTR_TALLY);
@@ -378,34 +488,59 @@ static void tally_act(struct channel *ch, const struct peer_log *l, const struct
 	of = reader_find(ch, (const struct epoch *)(const void *)t.epoch);
 	if (of == NULL)
 		return; /* of an epoch that left memory, whose own TALLY was compared then */
-	if (of != l && !of->closed)
+	if (of != l && of->frontier.size != l->previous_size)
 		return;
 	if (!tally_equal(&of->tally, &t))
 		duty_alarm(ch, ALARM_TALLY, "the partner's TALLY does not agree with the entries held");
+}
+
+/* An entry of the author names an epoch before it: as much of it as was named binds, and when that is all there is, it is closed. */
+static void log_named(struct channel *ch, struct peer_log *of, uint64_t size, const struct hash *root)
+{
+	if (size <= of->naming.size)
+		return;
+	of->naming.size = size;
+	of->naming.root = *root;
+	naming_store(ch, false, &of->epoch, &of->naming);
+}
+
+static void adopt_act(struct channel *ch, const struct peer_log *l, const struct header *h);
+
+static void message_act(struct channel *ch, struct peer_log *l, const struct pending *p)
+{
+	const struct header *h = &p->entry.header;
+
+	switch (h->kind) {
+	case KIND_QUERY:
+		question_act(ch, l, p);
+		return;
+	case KIND_REPLY:
+		answer_act(ch, l, p);
+		return;
+	case KIND_CANCEL:
+		question_cancelled(ch, p);
+		return;
+	default:
+		message_decline(ch, l, p, STATUS_UNSUPPORTED, "unsupported");
+	}
 }
 
 static void entry_act(struct channel *ch, struct peer_log *l, const struct pending *p)
 {
 	const struct header *h = &p->entry.header;
 
-	switch (h->kind) {
-	case KIND_AGREE:
+	if (h->kind == KIND_AGREE)
 		agree_act(ch, l, h);
-		return;
-	case KIND_TALLY:
+	else if (h->kind == KIND_TALLY)
 		tally_act(ch, l, h);
+	else if (h->kind == KIND_ADOPT)
+		adopt_act(ch, l, h);
+	else if (KIND_IS_CONTROL(h->kind))
 		return;
-	case KIND_QUERY:
-		question_act(ch, l, &p->entry, h->index, &p->leaf, p->known);
-		return;
-	case KIND_REPLY:
-		answer_act(ch, l, &p->entry, h->index);
-		return;
-	default:
-		break;
-	}
-	if (!KIND_IS_CONTROL(h->kind) && h->kind != KIND_CANCEL)
-		question_unsupported(ch, l, &p->entry, h->index, &p->leaf);
+	else if (h->kind == KIND_REPLY || !channel_waiting(ch))
+		message_act(ch, l, p); /* an answer only ends a question of ours that has no end */
+	else if (h->kind == KIND_QUERY)
+		question_turn_away(ch, l, p, "not-adopted"); /* it stands where no question may stand */
 }
 
 /* Takes the first pending entries, up to `size`, into the log. Their root was compared before. */
@@ -448,19 +583,6 @@ static struct hash root_with(const struct peer_log *l, uint64_t size)
 	return frontier_root(&f);
 }
 
-static bool newer_covered(const struct channel *ch, const struct peer_log *than, const struct peer_log *but)
-{
-	bool behind = false;
-
-	for (unsigned i = 0; i < ch->npeer; i++) {
-		if (behind && ch->peer[i] != but && ch->peer[i]->frontier.size > 0)
-			return true;
-		if (ch->peer[i] == than)
-			behind = true;
-	}
-	return false;
-}
-
 static bool any_covered(const struct channel *ch)
 {
 	for (unsigned i = 0; i < ch->npeer; i++)
@@ -469,13 +591,101 @@ static bool any_covered(const struct channel *ch)
 	return false;
 }
 
+/* Is any epoch but this one covered and not named to its end? Then this one does not go on from all that is held. */
+static bool others_open(const struct channel *ch, const struct peer_log *but)
+{
+	for (unsigned i = 0; i < ch->npeer; i++)
+		if (ch->peer[i] != but && beyond_named(ch->peer[i]))
+			return true;
+	return false;
+}
+
+/* A person should know, though nothing is broken: the partner's ledger was put back to an older copy, or it says so. */
+static void older_copy_tell(struct channel *ch)
+{
+	struct duty *d = duty_add(ch, DUTY_ALARM);
+
+	if (d != NULL)
+		d->end.text = "the partner went on from an older copy of its ledger than is held here: "
+			      "nothing it says is acted on before it has taken in the rest";
+}
+
+/* The root of the peer's log at a size, where it is still known, or NULL. */
+static const struct hash *covered_root(const struct peer_log *l, uint64_t size, struct hash *memory)
+{
+	unsigned n = l->ncovered < COVERED_MOST ? l->ncovered : COVERED_MOST;
+
+	if (size == l->frontier.size) {
+		*memory = frontier_root(&l->frontier);
+		return memory;
+	}
+	for (unsigned i = 1; i <= n; i++) {
+		const struct size_root *at = &l->covered_at[(l->ncovered - i) % COVERED_MOST];
+
+		if (at->size == size)
+			return &at->root;
+	}
+	return NULL;
+}
+
 /*
  * Before the first entry of an epoch is acted on: the epoch that its GENESIS names
  * must be held to the named size with the named root; the signed checkpoint of the
  * new epoch thereby covers the old one's tail, which is taken first. Depth is
- * bounded by the epochs in memory.
+ * bounded by the epochs in memory. When it names less than is held, or an epoch that
+ * others came after, the author has lost entries (spec/wire.md, W7): see channel_waiting.
  */
 static bool epoch_begin(struct channel *ch, struct peer_log *l);
+
+static bool named_root_differs(const struct peer_log *old, const struct previous *previous)
+{
+	struct hash	   memory;
+	const struct hash *root = &memory;
+
+	if (previous->size > old->frontier.size)
+		memory = root_with(old, previous->size);
+	else
+		root = covered_root(old, previous->size, &memory);
+	return root != NULL && !hash_equal(root, &previous->root);
+}
+
+static bool named_take(struct channel *ch, struct peer_log *old, const struct previous *previous)
+{
+	if (named_root_differs(old, previous)) {
+		duty_alarm(ch, ALARM_ROOT, "a GENESIS or ADOPT names another root than the entries have");
+		return false;
+	}
+	if (old->frontier.size == 0 && !epoch_begin(ch, old))
+		return false;
+	if (previous->size > old->frontier.size)
+		cover(ch, old, previous->size);
+	pending_drop(ch, old);
+	log_named(ch, old, previous->size, &previous->root);
+	return !ch->frozen && ch->err == ERR_OK;
+}
+
+/*
+ * Who went on from an older copy takes in what is held here. Less than all of it changes
+ * nothing. To one who lost it too, an ADOPT proves the tail that is sent again as well as
+ * a GENESIS does.
+ */
+static void adopt_act(struct channel *ch, const struct peer_log *l, const struct header *h)
+{
+	const struct attr *a = header_attr(h, ATTR_PREVIOUS);
+	struct previous	   what;
+	struct epoch	   epoch;
+
+	if (a == NULL || previous_read(a->value, &what) || what.cause == CAUSE_FIRST)
+		return;
+	memcpy(epoch.b, what.epoch, EPOCH_SIZE);
+	struct peer_log *of = reader_find(ch, &epoch);
+	if (of == NULL || of == l || what.size < of->frontier.size)
+		return;
+	if (what.size <= of->frontier.size + of->npending)
+		named_take(ch, of, &what);
+	else
+		log_named(ch, of, what.size, &what.root);
+}
 
 static bool previous_settle(struct channel *ch, struct peer_log *l)
 {
@@ -489,30 +699,23 @@ static bool previous_settle(struct channel *ch, struct peer_log *l)
 	}
 	if (previous.cause == CAUSE_FIRST) {
 		if (any_covered(ch))
-			duty_alarm(ch, ALARM_FORK, "a GENESIS claims to be the first, but earlier epochs are held");
-		return !ch->frozen;
+			older_copy_tell(ch);
+		return true;
 	}
 	memcpy(epoch.b, previous.epoch, EPOCH_SIZE);
-	struct peer_log *old = reader_find(ch, &epoch);
-	if (old == NULL || old == l || previous.size == 0 || previous.size > old->frontier.size + old->npending) {
+	const struct brief *brief = brief_find(ch, false, &epoch);
+	struct peer_log	   *old = reader_find(ch, &epoch);
+	bool held = old != NULL ? old != l && previous.size <= old->frontier.size + old->npending : brief != NULL && previous.size <= brief->size;
+	if (!held || previous.size == 0) {
 		duty_close(ch, CLOSE_PROTOCOL, "a GENESIS names an epoch that was not delivered to its named size");
 		return false;
 	}
-	if (previous.size < old->frontier.size || newer_covered(ch, old, l)) {
-		duty_alarm(ch, ALARM_FORK, "the partner went on from an older copy of its ledger than we hold");
+	l->previous_size = previous.size;
+	if (old != NULL && !named_take(ch, old, &previous))
 		return false;
-	}
-	struct hash root = root_with(old, previous.size);
-	if (!hash_equal(&root, &previous.root)) {
-		duty_alarm(ch, ALARM_ROOT, "a GENESIS names another root than the entries have");
-		return false;
-	}
-	if (old->frontier.size == 0 && !epoch_begin(ch, old))
-		return false;
-	cover(ch, old, previous.size);
-	pending_drop(ch, old);
-	old->closed = true;
-	return !ch->frozen && ch->err == ERR_OK;
+	if (others_open(ch, l))
+		older_copy_tell(ch);
+	return true;
 }
 
 /*
@@ -533,24 +736,6 @@ static bool epoch_begin(struct channel *ch, struct peer_log *l)
 		return false;
 	ch->epochs_full_ms = full_ms + CHANNEL_EPOCH_MS;
 	return true;
-}
-
-/* The root of the peer's log at a size, where it is still known, or NULL. */
-static const struct hash *covered_root(const struct peer_log *l, uint64_t size, struct hash *memory)
-{
-	unsigned n = l->ncovered < COVERED_MOST ? l->ncovered : COVERED_MOST;
-
-	if (size == l->frontier.size) {
-		*memory = frontier_root(&l->frontier);
-		return memory;
-	}
-	for (unsigned i = 1; i <= n; i++) {
-		const struct size_root *at = &l->covered_at[(l->ncovered - i) % COVERED_MOST];
-
-		if (at->size == size)
-			return &at->root;
-	}
-	return NULL;
 }
 
 /* R2: the author contradicts itself under its own signature, which is kept. */
@@ -672,6 +857,6 @@ void reader_cosigned(struct channel *ch, const struct channel_event *event)
 	if (!ch->connected || l->number == NO_NUMBER)
 		return;
 	receipt_send(ch, l);
-	if (!l->closed && l->credit_given - l->frontier.size < CHANNEL_WINDOW / 2)
+	if (!reader_closed(l) && l->credit_given > 0 && l->credit_given - l->frontier.size < CHANNEL_WINDOW / 2)
 		credit_send(ch, l);
 }

@@ -39,17 +39,26 @@ struct own_log {
 	uint64_t		checkpoint_sent; /* in this session */
 	uint32_t		number;		 /* in our HELLO */
 	uint64_t		last_time_ms;
+	struct epoch		previous;   /* that its GENESIS names; zero while that is not held */
 	struct checkpoint_frame checkpoint; /* the last signed; size 0: none */
+	struct naming		naming;
+	uint64_t		shown;	 /* what the partner shows to hold of it, in this session */
+	bool			barren;	 /* the partner can prove no more of it, as far as is named now */
+	bool			lost;	 /* the partner shows less than its own receipts: it is listed and sent again */
+	bool			quiet;	 /* nothing stands in it that need ever be delivered ... */
+	bool			skipped; /* ... and our newer epochs do not go on from it */
 };
 
 /* An entry that no checkpoint covers yet: one heap block with header and parts behind it. */
 struct pending {
-	struct entry entry;
-	struct hash  commitment, leaf;
-	bool	     known; /* its mid was held before, or is pending already */
-	bool	     named; /* its mid stands in the channel's table of pending mids */
-	size_t	     weight;
-	uint8_t	     memory[];
+	struct entry	entry;
+	struct hash	commitment, leaf;
+	bool		known; /* its mid was held before, or is pending already */
+	bool		named; /* its key stands in the channel's table of pending exchanges */
+	uint8_t		key[16];
+	struct earlier *earlier; /* owned, or NULL */
+	size_t		weight;
+	uint8_t		memory[];
 };
 
 #define PENDING_MOST	  (96u << 20)	       /* bytes of pending entries, all logs of a channel together */
@@ -64,7 +73,8 @@ struct peer_log {
 	struct agreed	     agree[CHANNEL_AGREEMENTS_MOST];
 	uint64_t	     durable;
 	uint32_t	     number; /* in their HELLO */
-	bool		     closed; /* a GENESIS named its last size and it is held to it */
+	struct naming	     naming;
+	uint64_t	     previous_size; /* what its GENESIS names of the epoch before; 0: not seen in this life */
 	struct pending	   **pending;
 	size_t		     npending, room_pending;
 	struct hash	    *leaf; /* covered, not yet asked to be receipted */
@@ -90,7 +100,8 @@ struct live {
 	uint16_t     clause;
 	char	     purpose[NAME_MOST + 1];
 	uint64_t     accepted_ms, delivered_ms, not_after_ms, used_quota;
-	int	     with; /* index of the agreement here, or -1 */
+	int	     with;	/* index of the agreement here, or -1 */
+	bool	     cancelled; /* asked: it was withdrawn; its end is still the partner's word */
 };
 
 struct slot_name {
@@ -106,6 +117,23 @@ struct live_set {
 	struct table by_place; /* ours only */
 };
 
+/* Epochs that are in the ledger and not in memory. */
+struct briefs {
+	struct brief *at;
+	size_t	      n, room;
+};
+
+/* Entries of ours that are taken in again from the partner's copy (adopt.c). */
+struct fetch {
+	bool		 going;
+	bool		 said;	   /* ADOPT is appended: when it is signed the session begins anew */
+	struct own_log	*of;	   /* whose entries the partner was asked for, or NULL */
+	uint64_t	 asked_at; /* how far it was held then */
+	struct pending **row;	   /* behind its frontier, proved by nothing yet */
+	size_t		 n, room;
+	struct frontier	 frontier; /* over those too */
+};
+
 struct quota {
 	bool	 used;
 	bool	 ours;
@@ -118,7 +146,7 @@ struct quota {
 
 struct channel {
 	char			self[PARTY_MOST + 1], peer_name[PARTY_MOST + 1], name[NAME_MOST + 1];
-	struct public_key	peer_log_key, peer_receipt_key;
+	struct public_key	own_log_key, peer_log_key, peer_receipt_key;
 	struct spring		spring;
 	const struct agreement *agreement[CHANNEL_AGREEMENTS_MOST];
 	unsigned		nagreements;
@@ -127,8 +155,14 @@ struct channel {
 	unsigned	 nown;
 	struct peer_log *peer[CHANNEL_LOGS_MOST];
 	unsigned	 npeer;
+	struct briefs	 brief[2]; /* theirs, ours */
+	struct own_log	*tip;	   /* the newest epoch that this ledger opened itself */
+	struct fetch	 fetch;
 	bool		 open; /* our epoch is drawn */
 	bool		 closing;
+	bool		 rolling; /* closing, and a new epoch follows */
+	bool		 resumed; /* what was left unanswered before this epoch was asked for again */
+	unsigned	 gets;	  /* of the partner, since the last tick */
 	bool		 connected;
 	bool		 frozen;
 	bool		 dirty; /* something was appended since EVENT_DURABLE */
@@ -143,8 +177,8 @@ struct channel {
 	struct live_set	  asked, asked_of_us;
 	struct slot_name *undelivered; /* ring of asked slots in order of index */
 	uint32_t	  undelivered_head, undelivered_n;
-	struct table	  turn; /* mids acted on since EVENT_DURABLE */
-	struct table	  pending_mid;
+	struct table	  turn;	       /* mids acted on since EVENT_DURABLE */
+	struct table	  pending_key; /* mids of pending questions, places that pending late answers are for */
 	size_t		  pending_bytes;
 	uint64_t	  epochs_full_ms; /* when all of CHANNEL_EPOCHS_BURST may be opened again */
 	struct quota	  quota[QUOTAS_MOST];
@@ -164,6 +198,7 @@ struct channel {
 struct duty *duty_add(struct channel *ch, enum duty_type type); /* NULL: no memory; ch->err set */
 void	     duty_close(struct channel *ch, enum close_code code, const char *text);
 void	     duty_alarm(struct channel *ch, enum alarm_code code, const char *text); /* freezes, closes */
+void	     naming_store(struct channel *ch, bool own, const struct epoch *epoch, const struct naming *naming);
 void	    *step_take(struct channel *ch, size_t n);
 struct bytes step_copy(struct channel *ch, struct bytes v);
 
@@ -173,6 +208,7 @@ void	     live_done(struct live_set *s);
 struct live *live_add(struct live_set *s, const uint8_t mid[MID_SIZE], const struct place *at); /* NULL: full or double */
 struct live *live_by_mid(struct live_set *s, const uint8_t mid[MID_SIZE]);
 struct live *live_by_place(struct live_set *s, const struct place *at);
+void	     place_key(const struct place *at, uint8_t key[16]);
 struct live *live_by_number(struct live_set *s, uint32_t number, uint32_t generation);
 uint32_t     live_number(const struct live_set *s, const struct live *l);
 void	     live_remove(struct live_set *s, struct live *l);
@@ -195,6 +231,11 @@ void		writer_credit(struct channel *ch, const struct credit_frame *f);
 void		writer_pump(struct channel *ch);
 struct own_log *writer_log(const struct channel *ch); /* the open epoch, or NULL */
 struct own_log *writer_find(const struct channel *ch, const struct epoch *epoch);
+struct own_log *writer_log_new(struct channel *ch, const struct epoch *epoch); /* stands before the open one; NULL: no memory */
+void		writer_sort(struct channel *ch);			       /* older epochs: each behind all that it names */
+bool		writer_is_left(const struct own_log *log);		       /* nothing was said in it, and no newer epoch names it */
+void		writer_said(struct channel *ch, struct own_log *log);	       /* an entry of the open epoch names it as it is held */
+void		writer_name(struct channel *ch, enum kind kind, const struct previous *what); /* appends GENESIS or ADOPT */
 uint64_t	writer_unreceipted(const struct channel *ch);
 bool		writer_behind(const struct channel *ch); /* the window of unreceipted entries is full */
 
@@ -228,22 +269,41 @@ bool writer_append(struct channel *ch, const struct draft *d, struct appended *o
 
 /* reader.c */
 void		 reader_hello(struct channel *ch, const struct hello *theirs);
-void		 reader_entry(struct channel *ch, uint16_t number, const struct entry *e, bool known);
+void		 reader_entry(struct channel *ch, const struct channel_event *event);
 void		 reader_checkpoint(struct channel *ch, const struct checkpoint_frame *f);
 void		 reader_durable(struct channel *ch);
 void		 reader_cosigned(struct channel *ch, const struct channel_event *event);
 void		 reader_disconnected(struct channel *ch);
 struct peer_log *reader_log(const struct channel *ch); /* the newest with something durable, or NULL */
 struct peer_log *reader_find(const struct channel *ch, const struct epoch *epoch);
+bool		 reader_closed(const struct peer_log *l); /* held to the size that a later entry names: nothing more of it is read */
+struct pending	*pending_make(const struct entry *e);	  /* NULL: no memory */
+void		 pending_free(struct channel *ch, struct pending *p);
+struct bytes	 pending_body(struct channel *ch, const struct pending *p); /* its inline parts as they are stored; for this step */
 void		 peer_log_free(struct channel *ch, struct peer_log *l);
 
 /* question.c */
 void question_ask(struct channel *ch, const struct channel_ask *ask);
+void question_cancel(struct channel *ch, const struct channel_event *event);
+void question_cancelled(struct channel *ch, const struct pending *p);
 void question_found(struct channel *ch, const struct channel_event *event);
-void question_act(struct channel *ch, const struct peer_log *log, const struct entry *e, uint64_t index, const struct hash *leaf, bool known);
+void question_act(struct channel *ch, const struct peer_log *log, const struct pending *p);
 void question_again(struct channel *ch, const struct channel_event *event);
-void question_unsupported(struct channel *ch, const struct peer_log *log, const struct entry *e, uint64_t index, const struct hash *leaf);
-void answer_act(struct channel *ch, const struct peer_log *log, const struct entry *e, uint64_t index);
+void question_turn_away(struct channel *ch, const struct peer_log *log, const struct pending *p, const char *reason);
+void message_decline(struct channel *ch, const struct peer_log *log, const struct pending *p, enum status status, const char *reason);
+void answer_act(struct channel *ch, const struct peer_log *log, const struct pending *p);
+void question_taken_in(struct channel *ch, const struct own_log *log, const struct pending *p); /* of ours, come back from the partner */
+void answer_taken_in(struct channel *ch, const struct own_log *log, const struct pending *p);
+void questions_forget(struct channel *ch); /* those of the partner: they are asked for again */
+
+/* adopt.c */
+bool adopt_hello(struct channel *ch, const struct hello *theirs); /* true: entries of ours are to be taken in again */
+void adopt_begin(struct channel *ch);
+void adopt_range(struct channel *ch, const struct range_frame *f);
+void adopt_signed(struct channel *ch);
+void adopt_disconnected(struct channel *ch);
+void adopt_done(struct channel *ch);
+void partner_gets(struct channel *ch, const struct get_frame *f);
 
 /* quota.c */
 uint64_t quota_count(struct channel *ch, bool ours, int with, uint16_t clause, int32_t day); /* counts one; the number before */
@@ -251,9 +311,13 @@ uint64_t quota_used(const struct channel *ch, bool ours, int with, uint16_t clau
 void	 quota_recall(struct channel *ch, bool ours, int with, uint16_t clause, int32_t day, uint64_t n);
 
 /* channel.c */
-int	    agreement_index(const struct channel *ch, const struct hash *id); /* -1: not active here */
-int32_t	    day_of(uint64_t ms);
-bool	    time_near(const struct channel *ch, uint64_t time_ms); /* of a partner: within CHANNEL_SKEW_MS of our clock */
-const char *text_of(struct channel *ch, const char *format, ...) prints(2, 3);
+int		    agreement_index(const struct channel *ch, const struct hash *id); /* -1: not active here */
+int32_t		    day_of(uint64_t ms);
+int32_t		    year_of(int32_t day);				   /* from 1970 on */
+bool		    time_near(const struct channel *ch, uint64_t time_ms); /* of a partner: within CHANNEL_SKEW_MS of our clock */
+enum err	    brief_add(struct channel *ch, bool own, const struct brief *brief);
+const struct brief *brief_find(const struct channel *ch, bool own, const struct epoch *epoch); /* or NULL */
+void		    brief_recall(struct channel *ch, bool own, const struct epoch *epoch);     /* asks for it to come back into memory */
+const char	   *text_of(struct channel *ch, const char *format, ...) prints(2, 3);
 
 #endif

@@ -29,7 +29,7 @@ uint64_t writer_unreceipted(const struct channel *ch)
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < ch->nown; i++)
-		n += ch->own[i]->frontier.size - ch->own[i]->receipted;
+		n += ch->own[i]->skipped ? 0 : ch->own[i]->frontier.size - ch->own[i]->receipted;
 	return n;
 }
 
@@ -241,21 +241,40 @@ bool writer_append(struct channel *ch, const struct draft *d, struct appended *o
 
 /* ---- epochs ---- */
 
-static void genesis_append(struct channel *ch, const struct own_log *last)
+void writer_name(struct channel *ch, enum kind kind, const struct previous *what)
+{
+	uint8_t	       value[PREVIOUS_SIZE];
+	struct builder b = builder_on(value, sizeof value);
+
+	previous_write(&b, what);
+	struct draft d = {.kind = (uint8_t)kind, .nattrs = 1, .attr = {{ATTR_PREVIOUS, builder_bytes(&b)}}};
+	writer_append(ch, &d, NULL);
+}
+
+void writer_said(struct channel *ch, struct own_log *log)
+{
+	log->naming.said = log->frontier.size;
+	log->skipped = false;
+	if (log->frontier.size > log->naming.size) {
+		log->naming.size = log->frontier.size;
+		log->naming.root = frontier_root(&log->frontier);
+	}
+	naming_store(ch, true, &log->epoch, &log->naming);
+}
+
+static void genesis_append(struct channel *ch, struct own_log *last)
 {
 	struct previous previous = {.cause = CAUSE_FIRST};
-	uint8_t		value[PREVIOUS_SIZE];
-	struct builder	b = builder_on(value, sizeof value);
 
 	if (last != NULL) {
 		memcpy(previous.epoch, last->epoch.b, EPOCH_SIZE);
 		previous.size = last->frontier.size;
 		previous.root = frontier_root(&last->frontier);
-		previous.cause = CAUSE_RESTART;
+		previous.cause = ch->rolling ? CAUSE_ROLLOVER : CAUSE_RESTART;
 	}
-	previous_write(&b, &previous);
-	struct draft d = {.kind = KIND_GENESIS, .nattrs = 1, .attr = {{ATTR_PREVIOUS, builder_bytes(&b)}}};
-	writer_append(ch, &d, NULL);
+	writer_name(ch, KIND_GENESIS, &previous);
+	if (last != NULL)
+		writer_said(ch, last);
 }
 
 static void tally_append(struct channel *ch, const struct tally *t)
@@ -288,23 +307,28 @@ static void agree_append(struct channel *ch, unsigned i)
 /* The oldest epoch leaves memory when there is no room; its entries stay in the ledger. */
 static void oldest_forget(struct channel *ch)
 {
-	free(ch->own[0]);
-	memmove(&ch->own[0], &ch->own[1], (ch->nown - 1) * sizeof ch->own[0]);
-	ch->nown--;
+	unsigned i = 0;
+
+	while (i + 2 < ch->nown && (ch->own[i] == ch->tip || ch->own[i]->durable.size < ch->own[i]->frontier.size))
+		i++;
+	struct brief brief = {.epoch = ch->own[i]->epoch, .size = ch->own[i]->frontier.size, .said = ch->own[i]->naming.said};
+	if (brief.size > 0 && brief_add(ch, true, &brief))
+		ch->err = ERR_MEMORY;
+	free(ch->own[i]);
+	memmove(&ch->own[i], &ch->own[i + 1], (--ch->nown - i) * sizeof ch->own[0]);
 }
 
-void writer_opened(struct channel *ch, const struct epoch *epoch)
+struct own_log *writer_log_new(struct channel *ch, const struct epoch *epoch)
 {
 	struct origin	origin = {.epoch = *epoch};
-	struct own_log *last = ch->nown > 0 ? ch->own[ch->nown - 1] : NULL;
-
-	if (ch->nown == CHANNEL_LOGS_MOST)
-		oldest_forget(ch);
 	struct own_log *log = calloc(1, sizeof *log);
+
 	if (log == NULL) {
 		ch->err = ERR_MEMORY;
-		return;
+		return NULL;
 	}
+	if (ch->nown == CHANNEL_LOGS_MOST)
+		oldest_forget(ch);
 	memcpy(origin.author, ch->self, sizeof origin.author);
 	memcpy(origin.reader, ch->peer_name, sizeof origin.reader);
 	memcpy(origin.channel, ch->name, sizeof origin.channel);
@@ -314,16 +338,119 @@ void writer_opened(struct channel *ch, const struct epoch *epoch)
 	if (origin_write(&origin, log->origin)) {
 		ch->err = ERR_INTERNAL;
 		free(log);
-		return;
+		return NULL;
 	}
-	ch->own[ch->nown++] = log;
+	unsigned at = ch->open ? ch->nown - 1 : ch->nown;
+	memmove(&ch->own[at + 1], &ch->own[at], (ch->nown - at) * sizeof ch->own[0]);
+	ch->own[at] = log;
+	ch->nown++;
+	return log;
+}
+
+static bool stands_among(struct own_log *const *logs, unsigned n, const struct epoch *epoch)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (memcmp(logs[i]->epoch.b, epoch->b, EPOCH_SIZE) == 0)
+			return true;
+	return false;
+}
+
+/* The one that names none of the others: of those the one whose last entry is the oldest. */
+static unsigned next_of(struct own_log *const *logs, unsigned n)
+{
+	unsigned best = n;
+
+	for (unsigned i = 0; i < n; i++)
+		if (!stands_among(logs, n, &logs[i]->previous) && (best == n || logs[i]->last_time_ms < logs[best]->last_time_ms))
+			best = i;
+	return best < n ? best : 0;
+}
+
+/*
+ * A reader takes epochs in this order. Whoever adopts an epoch is later than its last
+ * entry, and times never go back in an honest ledger; where a clock did, what a GENESIS
+ * names still stands before it.
+ */
+void writer_sort(struct channel *ch)
+{
+	unsigned n = ch->open ? ch->nown - 1 : ch->nown;
+
+	for (unsigned at = 0; at + 1 < n; at++) {
+		unsigned	i = at + next_of(ch->own + at, n - at);
+		struct own_log *log = ch->own[i];
+
+		memmove(&ch->own[at + 1], &ch->own[at], (i - at) * sizeof ch->own[0]);
+		ch->own[at] = log;
+	}
+}
+
+/* What was signed in the epoch before is not asked for again. */
+static void signatures_forget(struct channel *ch)
+{
+	ch->nsigned = 0;
+	ch->sign_asked = 0;
+	ch->nunsigned = 0;
+}
+
+/*
+ * Where this ledger goes on. An epoch in which nothing was said, and of which nobody holds
+ * anything as far as is known here, need not be delivered: whoever starts a hundred times
+ * while its partner is away leaves no chain of a hundred behind. A few are delivered all
+ * the same, because a partner may hold one whose receipt is still under way; if it does so
+ * after more, that one is adopted like anything else that it shows.
+ */
+#define QUIET_CHAIN_MOST 8
+
+static struct own_log *last_of_note(struct channel *ch)
+{
+	struct own_log *log = ch->tip, *before;
+	unsigned	quiet = 0;
+
+	while (log != NULL && log->quiet && log->receipted == 0 && (before = writer_find(ch, &log->previous)) != NULL) {
+		log = before;
+		quiet++;
+	}
+	return quiet < QUIET_CHAIN_MOST ? ch->tip : log;
+}
+
+/* Every epoch that we went on from was named then. */
+bool writer_is_left(const struct own_log *log)
+{
+	return log->quiet && log->naming.said == 0 && !log->naming.adopted;
+}
+
+static void skipped_mark(struct channel *ch, const struct own_log *last)
+{
+	for (unsigned i = 0; i < ch->nown; i++)
+		ch->own[i]->skipped = ch->own[i] != last && writer_is_left(ch->own[i]);
+}
+
+void writer_opened(struct channel *ch, const struct epoch *epoch)
+{
+	struct own_log *last = last_of_note(ch);
+
+	skipped_mark(ch, last);
+	ch->open = false; /* whatever was open is an older epoch now */
+	struct own_log *log = writer_log_new(ch, epoch);
+	if (log == NULL)
+		return;
+	signatures_forget(ch);
+	ch->tip = log;
 	ch->open = true;
 	ch->tally_day = day_of(ch->now_ms);
 	genesis_append(ch, last);
 	if (last != NULL)
+		log->previous = last->epoch;
+	if (last != NULL)
 		tally_append(ch, &last->tally);
 	for (unsigned i = 0; i < ch->nagreements; i++)
 		agree_append(ch, i);
+	if (!ch->rolling)
+		return;
+	ch->rolling = ch->closing = ch->resumed = false;
+	questions_forget(ch);
+	if (ch->connected)
+		duty_close(ch, CLOSE_RESTART, "a new epoch begins: dial again");
 }
 
 void writer_close(struct channel *ch)
@@ -337,8 +464,13 @@ void writer_tick(struct channel *ch)
 {
 	int32_t today = day_of(ch->now_ms);
 
-	if (!ch->open || ch->closing || today <= ch->tally_day)
+	if (!ch->open || ch->closing || ch->frozen || today <= ch->tally_day)
 		return;
+	if (year_of(today) > year_of(ch->tally_day) && !ch->fetch.going) {
+		writer_close(ch); /* its TALLY is signed first; then the keeper draws the next epoch */
+		ch->rolling = true;
+		return;
+	}
 	ch->tally_day = today;
 	if (writer_log(ch)->tally.n > 0)
 		tally_append(ch, &writer_log(ch)->tally);
@@ -346,10 +478,19 @@ void writer_tick(struct channel *ch)
 
 /* ---- the keeper ---- */
 
+/* Older epochs grow only by what is taken in again. */
+static void older_durable(struct channel *ch)
+{
+	for (unsigned i = 0; i < ch->nown; i++)
+		if (ch->own[i] != writer_log(ch) && ch->own[i]->durable.size < ch->own[i]->frontier.size)
+			ch->own[i]->durable = ch->own[i]->frontier;
+}
+
 void writer_durable(struct channel *ch)
 {
 	struct own_log *log = writer_log(ch);
 
+	older_durable(ch);
 	if (log == NULL || ch->nunsigned == 0)
 		return;
 	struct duty *sign = duty_add(ch, DUTY_SIGN);
@@ -401,6 +542,9 @@ void writer_signed(struct channel *ch, uint64_t size, const struct hash *root, c
 	store->head.size = size;
 	store->head.root = *root;
 	store->head.sig = *sig;
+	adopt_signed(ch);
+	if (ch->rolling && channel_settled(ch))
+		duty_add(ch, DUTY_OPEN);
 }
 
 /* ---- delivery ---- */
@@ -424,39 +568,66 @@ static const struct hash *root_known(const struct channel *ch, const struct own_
 	return memory;
 }
 
-/* What a partner says to hold of one of our epochs against what our ledger has: NULL, or what is wrong. */
+/*
+ * What a partner says to hold of one of our epochs against what our ledger has: NULL, or
+ * what is wrong. More of an older epoch than is held here is fetched (adopt.c); more of
+ * the one that is open cannot be: somebody signs with our key, or this machine was put
+ * back to a moment in the middle of its life.
+ */
 static const char *held_fault(const struct channel *ch, const struct own_log *log, const struct hello_log *held)
 {
 	struct hash memory;
 
-	if (held->size > log->durable.size)
-		return "the partner holds more of an epoch of ours than this ledger: it was restored from an older copy";
+	if (log == writer_log(ch) && held->size > log->durable.size)
+		return "the partner holds more of our open epoch than this ledger: was this machine put back to an earlier moment?";
 	const struct hash *root = root_known(ch, log, held->size, &memory);
 	if (root != NULL && !hash_equal(root, &held->root))
 		return "the partner holds an epoch of ours with another root than this ledger";
 	return NULL;
 }
 
-/* True when the newest epoch of ours that the partner shows is none that this ledger has had: another way of having been restored. */
-static bool newest_unknown(const struct channel *ch, const struct hello *theirs)
+/* The place of the newest epoch of ours of which the partner shows anything; `nown` when there is none. */
+static unsigned newest_shown(const struct channel *ch, const struct hello *theirs)
 {
-	struct origin o;
+	for (unsigned i = ch->nown; i > 0; i--)
+		if (listed(theirs->peer, theirs->npeer, ch->own[i - 1]->origin) != NULL)
+			return i - 1;
+	return ch->nown;
+}
 
-	if (ch->nown == CHANNEL_LOGS_MOST)
-		return false; /* older ones have left memory */
-	for (unsigned i = theirs->npeer; i > 0; i--)
-		if (origin_read(theirs->peer[i - 1].origin, &o) == ERR_OK && strcmp(o.author, ch->self) == 0 &&
-		    strcmp(o.reader, ch->peer_name) == 0 && strcmp(o.channel, ch->name) == 0)
-			return writer_find(ch, &o.epoch) == NULL;
-	return false;
+/* Has the partner less of a log than its own receipts say? What it does not show of an epoch before one that it shows it holds whole. */
+static bool held_less(const struct channel *ch, unsigned i, unsigned newest, const struct hello_log *held)
+{
+	bool behind = newest == ch->nown || i > newest;
+
+	return ch->own[i]->receipted > 0 && (held != NULL ? held->size < ch->own[i]->receipted : behind);
+}
+
+/*
+ * True when the partner has lost what it had receipted, and the epochs that it needs are
+ * not all in our HELLO: then the next one lists them. Which those are is not to be told
+ * from the order of epochs, for a partner put back may hold some that were taken in again
+ * and none that came before them; whatever it has whole it answers with its receipt.
+ */
+static bool partner_lost(struct channel *ch, const struct hello *theirs)
+{
+	unsigned newest = newest_shown(ch, theirs);
+	bool	 lost = false, unlisted = false;
+
+	for (unsigned i = 0; i < ch->nown; i++)
+		lost = lost || held_less(ch, i, newest, listed(theirs->peer, theirs->npeer, ch->own[i]->origin));
+	for (unsigned i = 0; i + 1 < ch->nown; i++) {
+		struct own_log	       *log = ch->own[i];
+		const struct hello_log *held = listed(theirs->peer, theirs->npeer, log->origin);
+
+		log->lost = lost && log->receipted > 0 && (held == NULL || held->size < log->receipted);
+		unlisted = unlisted || (log->lost && log->number == NO_NUMBER);
+	}
+	return unlisted;
 }
 
 void writer_hello(struct channel *ch, const struct hello *theirs)
 {
-	if (newest_unknown(ch, theirs)) {
-		duty_alarm(ch, ALARM_ROOT, "the partner holds more of an epoch of ours than this ledger: it was restored from an older copy");
-		return;
-	}
 	for (unsigned i = 0; i < ch->nown; i++) {
 		struct own_log	       *log = ch->own[i];
 		const struct hello_log *held = listed(theirs->peer, theirs->npeer, log->origin);
@@ -472,6 +643,10 @@ void writer_hello(struct channel *ch, const struct hello *theirs)
 	}
 	if (writer_unreceipted(ch) > 0)
 		ch->unreceipted_since_ms = ch->now_ms;
+	if (partner_lost(ch, theirs))
+		duty_close(ch, CLOSE_RESTART, "the partner lost what it had receipted: dial again, and it is sent again");
+	else if (adopt_hello(ch, theirs))
+		adopt_begin(ch);
 }
 
 static void checkpoint_send(struct channel *ch, struct own_log *log)
@@ -503,7 +678,12 @@ static void resend(struct channel *ch, struct own_log *log)
 	d->resend.log = (uint16_t)log->number;
 	d->resend.from = log->sent;
 	d->resend.to = to;
-	d->resend.covered = to < log->frontier.size; /* what is sent must be covered, or no more credit comes */
+	/*
+	 * What is sent must be covered, or no more credit comes. What is behind the last
+	 * checkpoint of an older epoch is covered by the GENESIS that follows it, unless that
+	 * was written by a ledger that had lost it.
+	 */
+	d->resend.covered = to < log->frontier.size || log != writer_log(ch);
 	log->sent = to;
 }
 
@@ -573,11 +753,17 @@ void writer_receipt(struct channel *ch, const struct receipt_frame *f)
 	struct checkpoint c = {.size = f->size, .root = f->root};
 	struct hash	  memory;
 
-	if (log == NULL || f->size > log->durable.size) {
+	if (log == NULL || (f->size > log->durable.size && log == writer_log(ch))) {
 		duty_close(ch, CLOSE_PROTOCOL, "RECEIPT for a log or a size that was not shown");
 		return;
 	}
+	if (f->size > log->durable.size)
+		return; /* of an older epoch that is not whole here: it comes again in the next session */
 	memcpy(c.origin, log->origin, sizeof c.origin);
+	if (f->size == log->frontier.size)
+		log->lost = false;
+	if (log->sent < f->size)
+		log->sent = f->size; /* it is held there, shown or not */
 	if (f->size <= log->receipted)
 		return;
 	const struct hash *root = root_known(ch, log, f->size, &memory);

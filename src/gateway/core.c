@@ -32,6 +32,10 @@ void core_step(struct core *c, struct core_channel *ch, struct channel_event *ev
 	struct duties d = channel_step(ch->channel, event);
 	if (d.err == ERR_OK) {
 		core_perform(c, ch, &d);
+		if (!ch->resuming)
+			return;
+		ch->resuming = false;
+		core_unanswered(c, ch);
 		return;
 	}
 	/* What the channel remembers and what is stored may differ now: nothing of this turn is committed, and the next life reads the ledger. */
@@ -287,7 +291,7 @@ static int run(struct core *c)
 	struct promise_path  paths[] = {{config->data, 1}, {NULL, 0}};
 
 	core_clock(c);
-	if (!memory_take(c) || core_papers(c) || ledger_open(c))
+	if (!memory_take(c) || core_papers(c) || core_alarms_recall(c) || ledger_open(c))
 		return EXIT_SETUP;
 	enum err e = core_recall(c);
 	if (e != ERR_OK) {

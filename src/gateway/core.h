@@ -14,15 +14,16 @@
 #include "proc/papers.h"
 #include "store/store.h"
 
-#define CORE_CHANNELS_MOST  64			     /* per partner */
-#define CORE_LOOKUPS_MOST   16384		     /* outstanding at workers ... */
-#define CORE_LOOKUPS_EACH   8192		     /* ... and of one partner among them */
-#define CORE_WAITERS_MOST   (1u << CORE_WAITER_BITS) /* applications waiting for an answer */
-#define CORE_OUT_MOST	    (48u << 20)
-#define CORE_OUT_CHUNK	    (1u << 20)
-#define CORE_LOOKUP_WAIT_US 5000  /* received entries wait this long for their answers, to share one fsync */
-#define CORE_LAZY_US	    50000 /* checkpoints and receipts alone wait this long for a commit */
-#define CORE_STOP_US	    2000000
+#define CORE_CHANNELS_MOST    64		       /* per partner */
+#define CORE_LOOKUPS_MOST     16384		       /* outstanding at workers ... */
+#define CORE_LOOKUPS_EACH     8192		       /* ... and of one partner among them */
+#define CORE_WAITERS_MOST     (1u << CORE_WAITER_BITS) /* applications waiting for an answer */
+#define CORE_OUT_MOST	      (48u << 20)
+#define CORE_OUT_CHUNK	      (1u << 20)
+#define CORE_LOOKUP_WAIT_US   5000  /* received entries wait this long for their answers, to share one fsync */
+#define CORE_LAZY_US	      50000 /* checkpoints and receipts alone wait this long for a commit */
+#define CORE_STOP_US	      2000000
+#define CORE_ALARMS_SAID_MOST 16 /* ALARM files of one partner's words; what it says beyond is only in the journal */
 
 struct core;
 struct core_partner;
@@ -39,6 +40,7 @@ struct core_log {
 	struct frontier	   *asked; /* peer logs: frontiers of receipts asked for and not yet given, oldest first */
 	size_t		    nasked, room_asked;
 	bool		    refused; /* peer logs: the keeper gives no more receipts in this life */
+	bool		    proved;  /* the keeper's first signature for it verified by the key on our own card */
 };
 #define NO_HANDLE 0xffffffffu
 
@@ -48,14 +50,16 @@ struct core_channel {
 	const char	    *name;
 	struct core_log	   **log;
 	size_t		     nlogs, room_logs;
-	struct core_log	    *opened;  /* our open epoch */
-	bool		     settled; /* GENESIS is durable, HELLO may name it */
+	struct core_log	    *opened;   /* our open epoch */
+	bool		     settled;  /* GENESIS is durable, HELLO may name it */
+	bool		     resuming; /* what was left unanswered is to be asked for when this step's duties are done */
 };
 
 struct core_partner {
 	struct core	   *core;
 	const char	   *name;
 	const struct card  *card;
+	struct buffer	    card_note; /* the same, signed, for ALARM files */
 	struct pipe	   *link;
 	struct core_channel channel[CORE_CHANNELS_MOST];
 	unsigned	    nchannels;
@@ -89,6 +93,7 @@ struct core_waiter {
 	uint32_t generation;
 	uint32_t ticket; /* the desk's */
 	uint32_t desk;	 /* which life of the desk */
+	bool	 once;	 /* a withdrawal: told once, that it is written */
 	uint64_t since_ms;
 };
 #define CORE_WAITER_BITS 14 /* a ticket is generation << bits | number, so that a late report meets nobody else */
@@ -103,6 +108,7 @@ struct core_handle {
 struct core {
 	struct process	    *process;
 	struct papers	     papers;
+	struct buffer	     card_note; /* our own card, signed */
 	struct store	    *store;
 	struct core_partner *partner;
 	unsigned	     npartners;
@@ -138,6 +144,7 @@ void core_ledger_stopped(struct core *c, enum err e, const char *what);
 /* core_start.c */
 enum err	 core_papers(struct core *c);
 enum err	 core_recall(struct core *c);
+void		 core_log_recall(struct core *c, struct core_channel *ch, bool own, const struct epoch *epoch); /* one more, later */
 void		 core_unanswered(struct core *c, struct core_channel *ch);
 struct core_log *core_log_of(struct core *c, struct core_channel *ch, bool own,
 			     const struct epoch *epoch); /* made when new; NULL: the store failed */
@@ -149,6 +156,19 @@ void core_logs_save(struct core *c);
 bool core_entry_read(const struct entry_row *row, struct entry *out); /* a stored full entry, parsed */
 void core_out_flush(struct core_partner *p);
 
+/* core_alarm.c */
+enum err core_alarms_recall(struct core *c); /* after core_papers: freezes the channels that an alarm was kept of and not released */
+void	 core_alarm_keep(struct core *c, struct core_channel *ch, const struct duty *d); /* a DUTY_ALARM that froze its channel */
+void	 core_alarm_said(struct core_partner *p, const struct alarm_frame *f);		 /* a partner's ALARM frame */
+
+void core_frame_send(struct core_channel *ch, struct bytes frame);
+
+/* core_range.c */
+void core_range_answer(struct core *c, struct core_channel *ch, const struct duty *d);
+/* What only the ledger knows of the exchange of this entry, in *memory; NULL: nothing, the usual case. */
+const struct earlier *core_earlier(struct core *c, struct core_channel *ch, struct bytes origin, const struct header *h, struct earlier *memory);
+void		      core_answered_keep(struct core *c, struct core_channel *ch, const struct duty *d);
+
 /* core_session.c */
 void core_link_peer(struct core *c, unsigned which, int fd);
 void core_hello_try(struct core_partner *p);
@@ -156,6 +176,7 @@ void core_session_close(struct core_partner *p, uint16_t code, const char *text)
 
 /* core_keeper.c */
 void core_keeper_peer(struct core *c, int fd);
+void core_keeper_open(struct core *c, struct core_channel *ch); /* a new epoch in place of the one that is open */
 void core_keeper_sign(struct core *c, struct core_log *log, const struct hash *leaves, size_t n);
 void core_keeper_cosign(struct core *c, struct core_channel *ch, struct core_log *log, const struct hash *leaves, size_t n);
 

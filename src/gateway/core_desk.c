@@ -23,7 +23,7 @@ static uint32_t waiter_new(struct core *c, uint32_t desk_ticket)
 	uint32_t	    number = c->waiter_free[--c->nwaiter_free];
 	struct core_waiter *w = &c->waiter[number];
 
-	*w = (struct core_waiter){true, w->generation + 1, desk_ticket, c->desk_life, c->now_ms};
+	*w = (struct core_waiter){.used = true, .generation = w->generation + 1, .ticket = desk_ticket, .desk = c->desk_life, .since_ms = c->now_ms};
 	return w->generation << CORE_WAITER_BITS | number;
 }
 
@@ -102,7 +102,8 @@ void core_desk_report(struct core *c, const struct duty *d)
 		if (n > 0)
 			after_add(c, DESK_STATE, bytes_of(memory, n));
 	}
-	if (d->exchange.final)
+	const struct core_waiter *w = waiter_of(c, d->exchange.ticket);
+	if (d->exchange.final || (w != NULL && w->once))
 		waiter_done(c, d->exchange.ticket);
 }
 
@@ -174,6 +175,8 @@ static enum failure failure_of(enum channel_failure f)
 		return FAILURE_UNREACHABLE;
 	case CHANNEL_FROZEN:
 		return FAILURE_LEDGER_STOPPED;
+	case CHANNEL_ENDED:
+		return FAILURE_ENDED;
 	case CHANNEL_BUSY:
 		break;
 	}
@@ -312,11 +315,83 @@ static void ask_come(struct core *c, const struct ask *ask)
 	c->asking = NULL;
 }
 
+/* ---- a withdrawal ---- */
+
+struct asked {
+	enum exchange_state  state;
+	struct core_channel *channel; /* NULL: of a partner that is no longer configured */
+};
+
+static enum err asked_find(struct core *c, const uint8_t mid[MID_SIZE], struct asked *out)
+{
+	struct exchange_row row;
+	struct arena	    arena;
+	enum err	    e = store_exchange_find(c->store, mid, true, &row);
+
+	if (e != ERR_OK)
+		return e;
+	arena_init(&arena, 1u << 20);
+	struct exchange *x = arena_take(&arena, sizeof *x);
+	e = x != NULL ? store_exchange_load(c->store, &row, &arena, x) : ERR_MEMORY;
+	if (e == ERR_OK)
+		*out = (struct asked){x->state, channel_with(c, x->partner, x->channel)};
+	arena_done(&arena);
+	return e;
+}
+
+static void cancel_step(struct core *c, struct core_channel *ch, const struct withdrawal *w)
+{
+	struct channel_event event = {.type = EVENT_CANCEL};
+	char		     id[29];
+	uint32_t	     waiter = waiter_new(c, w->ticket);
+
+	if (waiter == NO_WAITER) {
+		failed_send(c, w->ticket, FAILURE_BUSY, 0, "");
+		return;
+	}
+	waiter_of(c, waiter)->once = true;
+	exchange_id_write(w->mid, id);
+	journal(LEVEL_INFO, "cancel", "account %.*s withdraws %s", (int)w->account.n, (const char *)w->account.at, id);
+	event.cancel.ticket = waiter;
+	memcpy(event.cancel.mid, w->mid, MID_SIZE);
+	core_step(c, ch, &event);
+	if (!store_open_turn(c->store))
+		core_desk_flush(c); /* withdrawn before: nothing is stored that it would wait for */
+}
+
+static void cancel_come(struct core *c, const struct withdrawal *w)
+{
+	struct asked asked;
+	enum err     e = asked_find(c, w->mid, &asked);
+
+	if (e != ERR_OK)
+		failed_send(c, w->ticket, e == ERR_NOT_FOUND ? FAILURE_NOT_FOUND : FAILURE_INTERNAL, 0, "");
+	else if (asked.state > EXCHANGE_DELIVERED)
+		failed_send(c, w->ticket, FAILURE_ENDED, 0, "");
+	else if (asked.channel == NULL)
+		failed_send(c, w->ticket, FAILURE_UNREACHABLE, 0, "");
+	else
+		cancel_step(c, asked.channel, w);
+}
+
 /* ---- partners ---- */
+
+typedef bool channel_is(const struct channel *ch);
+
+/* The names of a partner's channels of which this is so, with commas between. */
+static void channels_that(const struct core_partner *p, channel_is *is, char *out, size_t size)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < p->nchannels; i++)
+		if (is(p->channel[i].channel) && n < size)
+			n += (size_t)snprintf(out + n, size - n, "%s%s", n > 0 ? "," : "", p->channel[i].name);
+}
 
 static void partners_send(struct core *c, uint32_t ticket)
 {
-	uint8_t	       memory[32768];
+	static uint8_t memory[CONFIG_PARTNERS_MOST * (sizeof(struct partner_state) + 16)];
 	struct builder b = builder_on(memory, sizeof memory);
 
 	build_u32(&b, ticket);
@@ -329,6 +404,9 @@ static void partners_send(struct core *c, uint32_t ticket)
 		snprintf(s.cause, sizeof s.cause, "%s", p->cause);
 		for (unsigned k = 0; k < p->nchannels; k++)
 			s.unreceipted += (uint32_t)channel_unreceipted(p->channel[k].channel);
+		channels_that(p, channel_frozen, s.frozen, sizeof s.frozen);
+		channels_that(p, channel_fetching, s.fetching, sizeof s.fetching);
+		channels_that(p, channel_waiting, s.waiting, sizeof s.waiting);
 		partner_state_write(&b, &s);
 	}
 	if (b.err == ERR_OK)
@@ -387,6 +465,7 @@ static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
 	static struct ask ask; /* large; one is read at a time */
 	struct core	 *c = arg;
 	struct cursor	  cur = cursor_on(payload);
+	struct withdrawal withdrawal;
 
 	if (fd >= 0)
 		evutil_closesocket(fd);
@@ -394,6 +473,8 @@ static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
 	c->active = true;
 	if (type == DESK_ASK && ask_read(payload, &ask) == ERR_OK)
 		ask_come(c, &ask);
+	else if (type == DESK_CANCEL && withdrawal_read(payload, &withdrawal) == ERR_OK)
+		cancel_come(c, &withdrawal);
 	else if (type == DESK_PARTNERS)
 		partners_send(c, cursor_u32(&cur));
 	else if (type == DESK_QUOTAS)

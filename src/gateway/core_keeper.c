@@ -24,11 +24,10 @@ static void keeper_send(struct core *c, enum message_type type, struct bytes pay
 		journal(LEVEL_ERROR, "keeper", "the keeper cannot be reached");
 }
 
-static void epoch_open(struct core *c, struct core_channel *ch)
+static void epoch_ask(struct core *c, struct core_channel *ch, uint32_t handle)
 {
 	uint8_t	       memory[1024];
 	struct builder b = builder_on(memory, sizeof memory);
-	uint32_t       handle = handle_new(c, ch, NULL, true);
 
 	if (handle == NO_HANDLE)
 		return;
@@ -37,6 +36,18 @@ static void epoch_open(struct core *c, struct core_channel *ch)
 	build_bytes16(&b, bytes_text(ch->partner->name));
 	build_bytes16(&b, bytes_text(ch->name));
 	keeper_send(c, KEEPER_OPEN, builder_bytes(&b));
+}
+
+/* The keeper puts the new epoch in the place of the old one, and signs that one never again. */
+void core_keeper_open(struct core *c, struct core_channel *ch)
+{
+	uint32_t handle = ch->opened->handle;
+
+	ch->opened->handle = NO_HANDLE;
+	ch->opened = NULL;
+	ch->settled = false;
+	c->handle[handle].log = NULL;
+	epoch_ask(c, ch, handle);
 }
 
 /* A message of a handle and leaves may be long: its memory is the heap's. */
@@ -78,18 +89,25 @@ static uint32_t handle_inherit(struct core *c, struct core_channel *ch, struct c
 	return handle_new(c, ch, log, false);
 }
 
+static enum err origin_text(struct core *c, const struct core_channel *ch, const struct core_log *log, char out[ORIGIN_MOST])
+{
+	const char   *self = c->process->config->party, *peer = ch->partner->name;
+	struct origin o = {.epoch = log->epoch};
+
+	memcpy(o.author, log->own ? self : peer, strlen(log->own ? self : peer));
+	memcpy(o.reader, log->own ? peer : self, strlen(log->own ? peer : self));
+	memcpy(o.channel, ch->name, strlen(ch->name));
+	return origin_write(&o, out);
+}
+
 static void follow(struct core *c, struct core_channel *ch, struct core_log *log)
 {
 	uint8_t	       memory[4096];
 	char	       text[ORIGIN_MOST];
 	struct builder b = builder_on(memory, sizeof memory);
-	struct origin  origin = {.epoch = log->epoch};
 
-	memcpy(origin.author, ch->partner->name, strlen(ch->partner->name));
-	memcpy(origin.reader, c->process->config->party, strlen(c->process->config->party));
-	memcpy(origin.channel, ch->name, strlen(ch->name));
 	log->handle = handle_inherit(c, ch, log);
-	if (log->handle == NO_HANDLE || origin_write(&origin, text) != ERR_OK)
+	if (log->handle == NO_HANDLE || origin_text(c, ch, log, text) != ERR_OK)
 		return;
 	build_u32(&b, log->handle);
 	build_bytes16(&b, bytes_text(text));
@@ -147,7 +165,47 @@ static void opened(struct core *c, struct core_handle *h, uint32_t handle, struc
 	h->log = log;
 	h->channel->opened = log;
 	core_step(c, h->channel, &event);
-	core_unanswered(c, h->channel);
+}
+
+/*
+ * A key file may be damaged, or another's: what the keeper signs first in each log must
+ * verify by our own card, or nothing of it leaves the house.
+ */
+static void key_is_another(struct core *c, const struct core_handle *h, const char *key)
+{
+	journal(LEVEL_ERROR, "key", "channel %s with %s: keys/%s.key is not the key on our own card: put the right one back", h->channel->name,
+		h->channel->partner->name, key);
+	c->stopped = true;
+	process_leave(c->process, EXIT_LEDGER_STOPPED); /* and stays down: starting again would not help */
+	;
+}
+
+static bool signature_proved(struct core *c, const struct core_handle *h, const struct channel_event *event)
+{
+	const struct public_key *key = card_log_key(c->papers.card[0], h->channel->name);
+	struct checkpoint	 at = {.size = event->signature.size, .root = event->signature.root};
+
+	if (!h->log->proved) {
+		h->log->proved = key != NULL && origin_text(c, h->channel, h->log, at.origin) == ERR_OK &&
+				 checkpoint_verify(key, &at, &event->signature.sig) == ERR_OK;
+	}
+	if (!h->log->proved)
+		key_is_another(c, h, "log");
+	return h->log->proved;
+}
+
+static bool receipt_proved(struct core *c, const struct core_handle *h, const struct channel_event *event)
+{
+	const struct public_key *key = card_receipt_key(c->papers.card[0], h->channel->name);
+	struct checkpoint	 at = {.size = event->cosigned.size, .root = event->cosigned.root};
+
+	if (!h->log->proved) {
+		h->log->proved = key != NULL && origin_text(c, h->channel, h->log, at.origin) == ERR_OK &&
+				 receipt_verify(key, &at, event->cosigned.time_s, &event->cosigned.sig) == ERR_OK;
+	}
+	if (!h->log->proved)
+		key_is_another(c, h, "receipt");
+	return h->log->proved;
 }
 
 static void signature_come(struct core *c, const struct core_handle *h, struct cursor *cur)
@@ -157,7 +215,7 @@ static void signature_come(struct core *c, const struct core_handle *h, struct c
 	event.signature.size = cursor_u64(cur);
 	cursor_copy(cur, event.signature.root.b, HASH_SIZE);
 	cursor_copy(cur, event.signature.sig.b, SIGN_SIZE);
-	if (cursor_end(cur) == ERR_OK)
+	if (cursor_end(cur) == ERR_OK && signature_proved(c, h, &event))
 		core_step(c, h->channel, &event);
 }
 
@@ -218,7 +276,7 @@ static void receipt_come(struct core *c, const struct core_handle *h, struct cur
 	cursor_copy(cur, event.cosigned.sig.b, SIGN_SIZE);
 	if (cursor_end(cur) != ERR_OK)
 		return;
-	if (h->log->refused)
+	if (h->log->refused || !receipt_proved(c, h, &event))
 		return;
 	if (receipt_keep(h->log, &event)) {
 		core_step(c, h->channel, &event);
@@ -267,5 +325,5 @@ void core_keeper_peer(struct core *c, int fd)
 	for (unsigned i = 0; i < c->npartners; i++)
 		for (unsigned k = 0; k < c->partner[i].nchannels; k++)
 			if (c->partner[i].channel[k].opened == NULL)
-				epoch_open(c, &c->partner[i].channel[k]);
+				epoch_ask(c, &c->partner[i].channel[k], handle_new(c, &c->partner[i].channel[k], NULL, true));
 }

@@ -23,7 +23,7 @@ static void entry_store(struct core *c, struct core_channel *ch, const struct st
 	struct core_log *log = core_log_of(c, ch, s->own, &s->epoch);
 	struct entry_row row = {.index = s->index,
 				.commitment = s->commitment,
-				.form = FORM_FULL,
+				.form = s->form,
 				.salt = s->salt,
 				.header = s->header,
 				.body = s->body,
@@ -55,14 +55,13 @@ static void receipt_store(struct core *c, struct core_channel *ch, const struct 
 
 /*
  * The day against whose quota a question counts, as the channel counts: a partner's counts
- * when its clock is near ours and the clause exists.
+ * unless its clock is far ahead of ours, and when the clause exists.
  */
 static int32_t quota_day(struct core *c, const struct exchange *x)
 {
 	const struct agreement *a = papers_agreement(&c->papers, &x->agreement);
-	uint64_t		apart = c->now_ms > x->accepted_ms ? c->now_ms - x->accepted_ms : x->accepted_ms - c->now_ms;
 
-	if (a == NULL || agreement_clause(a, x->clause) == NULL || (!x->ours && apart > CHANNEL_SKEW_MS))
+	if (a == NULL || agreement_clause(a, x->clause) == NULL || (!x->ours && x->accepted_ms > c->now_ms + CHANNEL_SKEW_MS))
 		return EXCHANGE_NO_DAY;
 	return (int32_t)(x->accepted_ms / 86400000);
 }
@@ -101,6 +100,14 @@ static void question_store(struct core *c, struct core_channel *ch, const struct
 		stored(c, store_key_add(c->store, ask->account, ask->key, x->mid, &ask->body, c->now_ms), "an Idempotency-Key");
 }
 
+static void naming_keep(struct core *c, struct core_channel *ch, const struct duty *d)
+{
+	struct core_log *log = core_log_of(c, ch, d->naming.own, &d->naming.epoch);
+
+	if (log != NULL)
+		stored(c, store_naming_save(c->store, log->id, &d->naming.naming), "what is said of a log");
+}
+
 static void answer_store(struct core *c, struct core_channel *ch, const struct exchange *x)
 {
 	struct exchange_row row = row_of(c, ch, x);
@@ -125,7 +132,7 @@ void core_out_flush(struct core_partner *p)
 	p->out.n = 0;
 }
 
-static void frame_send(struct core_channel *ch, struct bytes frame)
+void core_frame_send(struct core_channel *ch, struct bytes frame)
 {
 	struct core_partner *p = ch->partner;
 
@@ -165,7 +172,7 @@ static bool entry_resend(void *arg, const struct entry_row *row)
 	entry_frame_write(&b, r->log, r->entry);
 	if (b.err != ERR_OK)
 		return false;
-	frame_send(r->channel, builder_bytes(&b));
+	core_frame_send(r->channel, builder_bytes(&b));
 	return true;
 }
 
@@ -183,7 +190,23 @@ static void checkpoint_resend(struct core *c, struct core_channel *ch, const str
 	struct checkpoint_frame f = {.log = d->resend.log, .size = head.size, .root = head.root, .sig = head.sig};
 	checkpoint_frame_write(&b, &f);
 	if (e == ERR_OK && b.err == ERR_OK)
-		frame_send(ch, builder_bytes(&b));
+		core_frame_send(ch, builder_bytes(&b));
+}
+
+/* An old receipt is as good as on its first day. */
+static void receipt_resend(struct core *c, struct core_channel *ch, const struct duty *d)
+{
+	struct log_row row;
+	uint8_t	       memory[256];
+	struct builder b = builder_on(memory, sizeof memory);
+
+	if (store_log_find(c->store, &d->receipt.epoch, false, &row) != ERR_OK || row.receipt.size == 0)
+		return;
+	struct receipt_frame f = {
+		.log = d->receipt.log, .size = row.receipt.size, .root = row.receipt.root, .time_s = row.receipt.time_s, .sig = row.receipt.sig};
+	receipt_frame_write(&b, &f);
+	if (b.err == ERR_OK)
+		core_frame_send(ch, builder_bytes(&b));
 }
 
 static void resend(struct core *c, struct core_channel *ch, const struct duty *d)
@@ -201,24 +224,12 @@ static void resend(struct core *c, struct core_channel *ch, const struct duty *d
 
 /* ---- alarms ---- */
 
-/* What a partner signed against what it signed before: with the checkpoint in the ledger this is the proof. */
-static void contradiction_keep(const struct contradiction *against)
-{
-	const struct checkpoint_frame *f = &against->checkpoint;
-	char			       root[2 * HASH_SIZE + 1], sig[2 * SIGN_SIZE + 1];
-
-	hex_write(f->root.b, HASH_SIZE, root);
-	hex_write(f->sig.b, SIGN_SIZE, sig);
-	journal(LEVEL_ERROR, "contradiction", "keep this line: %s size %llu root %s signature %s", against->origin, (unsigned long long)f->size, root,
-		sig);
-}
-
-static void alarm_raise(struct core_channel *ch, const struct duty *d)
+static void alarm_raise(struct core *c, struct core_channel *ch, const struct duty *d)
 {
 	journal(LEVEL_ERROR, d->end.frozen ? "alarm" : "warning", "channel %s with %s: %s%s", ch->name, ch->partner->name, d->end.text,
 		d->end.frozen ? "; the channel is frozen, the others go on" : "");
-	if (d->end.against != NULL)
-		contradiction_keep(d->end.against);
+	if (d->end.frozen)
+		core_alarm_keep(c, ch, d);
 }
 
 /* ---- the switch ---- */
@@ -241,6 +252,12 @@ static void perform(struct core *c, struct core_channel *ch, const struct duty *
 	case DUTY_STORE_ANSWER:
 		answer_store(c, ch, d->exchange.exchange);
 		break;
+	case DUTY_STORE_ANSWERED:
+		core_answered_keep(c, ch, d);
+		break;
+	case DUTY_STORE_NAMING:
+		naming_keep(c, ch, d);
+		break;
 	case DUTY_REPORT:
 		core_desk_report(c, d);
 		break;
@@ -260,16 +277,31 @@ static void perform(struct core *c, struct core_channel *ch, const struct duty *
 		core_keeper_cosign(c, ch, core_log_of(c, ch, false, &d->leaves.epoch), d->leaves.leaves, d->leaves.n);
 		break;
 	case DUTY_SEND:
-		frame_send(ch, d->frame);
+		core_frame_send(ch, d->frame);
 		break;
 	case DUTY_RESEND:
 		resend(c, ch, d);
+		break;
+	case DUTY_RECALL:
+		core_log_recall(c, ch, d->recall.own, &d->recall.epoch);
+		break;
+	case DUTY_RECEIPT:
+		receipt_resend(c, ch, d);
+		break;
+	case DUTY_RANGE:
+		core_range_answer(c, ch, d);
+		break;
+	case DUTY_UNANSWERED:
+		ch->resuming = true; /* not amid the duties of another step */
+		break;
+	case DUTY_OPEN:
+		core_keeper_open(c, ch);
 		break;
 	case DUTY_LOOKUP:
 		core_worker_ask(c, ch, d);
 		break;
 	case DUTY_ALARM:
-		alarm_raise(ch, d);
+		alarm_raise(c, ch, d);
 		break;
 	case DUTY_CLOSE:
 		core_session_close(ch->partner, d->end.code, d->end.text);

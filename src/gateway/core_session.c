@@ -183,6 +183,7 @@ static bool mid_known(struct core *c, const struct header *h)
 static enum err entry_come(struct core_partner *p, struct bytes payload)
 {
 	static struct entry  entry; /* large; one frame is read at a time */
+	struct earlier	     earlier;
 	struct channel_event event = {.type = EVENT_ENTRY};
 	enum err	     e = entry_frame_read(payload, &event.entry.log, &entry);
 
@@ -193,6 +194,7 @@ static enum err entry_come(struct core_partner *p, struct bytes payload)
 		return ERR_PROTOCOL;
 	event.entry.entry = &entry;
 	event.entry.known = mid_known(p->core, &entry.header);
+	event.entry.earlier = core_earlier(p->core, ch, p->theirs->own[event.entry.log].origin, &entry.header, &earlier);
 	core_step(p->core, ch, &event);
 	return ERR_OK;
 }
@@ -224,6 +226,41 @@ static enum err credit_come(struct core_partner *p, struct bytes payload)
 	struct channel_event event = {.type = EVENT_CREDIT};
 	enum err	     e = credit_frame_read(payload, &event.credit);
 	struct core_channel *ch = e ? NULL : by_own(p, event.credit.log);
+
+	if (ch != NULL)
+		core_step(p->core, ch, &event);
+	return e ? e : ch ? ERR_OK : ERR_PROTOCOL;
+}
+
+/* The channel that a GET or RANGE is about: either party's logs of it have its name. */
+static struct core_channel *by_origin(struct core_partner *p, struct bytes origin)
+{
+	struct origin o;
+
+	for (unsigned i = 0; origin_read(origin, &o) == ERR_OK && i < p->nchannels; i++)
+		if (strcmp(p->channel[i].name, o.channel) == 0)
+			return &p->channel[i];
+	return NULL;
+}
+
+static enum err get_come(struct core_partner *p, struct bytes payload)
+{
+	struct get_frame     f;
+	struct channel_event event = {.type = EVENT_GET, .get = &f};
+	enum err	     e = get_frame_read(payload, &f);
+	struct core_channel *ch = e ? NULL : by_origin(p, f.origin);
+
+	if (ch != NULL)
+		core_step(p->core, ch, &event);
+	return e ? e : ch ? ERR_OK : ERR_PROTOCOL;
+}
+
+static enum err range_come(struct core_partner *p, struct bytes payload)
+{
+	struct range_frame   f;
+	struct channel_event event = {.type = EVENT_RANGE, .range = &f};
+	enum err	     e = range_frame_read(payload, &f);
+	struct core_channel *ch = e ? NULL : by_origin(p, f.origin);
 
 	if (ch != NULL)
 		core_step(p->core, ch, &event);
@@ -267,7 +304,7 @@ static enum err alarm_come(struct core_partner *p, struct bytes payload)
 	enum err	   e = alarm_frame_read(payload, &f);
 
 	if (e == ERR_OK)
-		said(p, LEVEL_ERROR, "partner-alarm", f.code, BYTES_NONE);
+		core_alarm_said(p, &f);
 	return e;
 }
 
@@ -290,6 +327,10 @@ static enum err frame_come(struct core_partner *p, const struct frame *f)
 		return receipt_come(p, f->payload);
 	case FRAME_CREDIT:
 		return credit_come(p, f->payload);
+	case FRAME_GET:
+		return get_come(p, f->payload);
+	case FRAME_RANGE:
+		return range_come(p, f->payload);
 	case FRAME_ACK:
 		return ack_come(p, f->payload);
 	case FRAME_ALARM:

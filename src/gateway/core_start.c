@@ -18,14 +18,20 @@ static enum err channel_make(struct core *c, struct core_partner *p, const char 
 {
 	const struct public_key *log = card_log_key(p->card, name);
 	const struct public_key *receipt = card_receipt_key(p->card, name);
+	const struct public_key *own = card_log_key(c->papers.card[0], name);
 	struct channel_setup	 setup = {.self = c->process->config->party, .peer = p->name, .name = name};
 
 	if (log == NULL || receipt == NULL) {
 		journal(LEVEL_ERROR, "key", "the card of %s names no key for channel %s", p->name, name);
 		return ERR_KEY;
 	}
+	if (own == NULL) {
+		journal(LEVEL_ERROR, "key", "our own card names no key for channel %s", name);
+		return ERR_KEY;
+	}
 	if (p->nchannels == CORE_CHANNELS_MOST)
 		return ERR_TOO_LONG;
+	setup.own_log_key = *own;
 	setup.peer_log_key = *log;
 	setup.peer_receipt_key = *receipt;
 	random_bytes(setup.seed, sizeof setup.seed);
@@ -137,16 +143,37 @@ static struct core_log *log_add(struct core_channel *ch, bool own, const struct 
 	return log;
 }
 
+static struct core_log *log_find(const struct core_channel *ch, bool own, const struct epoch *epoch)
+{
+	for (size_t i = ch->nlogs; i > 0; i--)
+		if (ch->log[i - 1]->own == own && memcmp(ch->log[i - 1]->epoch.b, epoch->b, EPOCH_SIZE) == 0)
+			return ch->log[i - 1];
+	return NULL;
+}
+
+/* An epoch too old to have been recalled is in the ledger all the same. */
+static enum err log_in_store(struct core *c, struct core_channel *ch, bool own, const struct epoch *epoch, int64_t *id)
+{
+	struct log_key key = {.partner = ch->partner->name, .channel = ch->name, .own = own, .epoch = *epoch};
+	struct log_row row;
+	enum err       e = store_log_find(c->store, epoch, own, &row);
+
+	if (e == ERR_NOT_FOUND)
+		return store_log_add(c->store, &key, id);
+	if (e == ERR_OK)
+		*id = row.id;
+	return e;
+}
+
 struct core_log *core_log_of(struct core *c, struct core_channel *ch, bool own, const struct epoch *epoch)
 {
 	int64_t	 id;
 	enum err e;
 
-	for (size_t i = ch->nlogs; i > 0; i--)
-		if (ch->log[i - 1]->own == own && memcmp(ch->log[i - 1]->epoch.b, epoch->b, EPOCH_SIZE) == 0)
-			return ch->log[i - 1];
-	struct log_key key = {.partner = ch->partner->name, .channel = ch->name, .own = own, .epoch = *epoch};
-	e = store_log_add(c->store, &key, &id);
+	struct core_log *known = log_find(ch, own, epoch);
+	if (known != NULL)
+		return known;
+	e = log_in_store(c, ch, own, epoch, &id);
 	struct core_log *log = e == ERR_OK ? log_add(ch, own, epoch, id) : NULL;
 	if (log == NULL)
 		core_ledger_stopped(c, e ? e : ERR_MEMORY, "a new epoch");
@@ -187,14 +214,30 @@ static bool row_collect(void *arg, const struct log_row *row)
 struct agrees {
 	struct recalled_agree at[AGREE_SCAN_MOST];
 	unsigned	      n;
+	struct epoch	      previous; /* that GENESIS names */
+	bool		      loud;	/* an entry of another kind than GENESIS, TALLY and AGREE */
 };
+
+static void previous_collect(const struct header *h, struct epoch *out)
+{
+	const struct attr *a = header_attr(h, ATTR_PREVIOUS);
+	struct previous	   p;
+
+	if (a != NULL && previous_read(a->value, &p) == ERR_OK)
+		memcpy(out->b, p.epoch, EPOCH_SIZE);
+}
 
 static bool agree_collect(void *arg, const struct entry_row *row)
 {
 	struct agrees *a = arg;
 	struct header  h;
 
-	if (row->form == FORM_BARE || header_read(row->header, &h) != ERR_OK || h.kind != KIND_AGREE)
+	if (row->form == FORM_BARE || header_read(row->header, &h) != ERR_OK)
+		return true;
+	if (h.kind == KIND_GENESIS)
+		previous_collect(&h, &a->previous);
+	a->loud = a->loud || (h.kind != KIND_GENESIS && h.kind != KIND_TALLY && h.kind != KIND_AGREE);
+	if (h.kind != KIND_AGREE)
 		return true;
 	a->at[a->n++] = (struct recalled_agree){h.agreement, h.index};
 	return a->n < AGREE_SCAN_MOST;
@@ -230,9 +273,11 @@ static enum err log_recall(struct core *c, struct core_channel *ch, const struct
 	struct hash	    *leaves = NULL;
 	uint64_t	     receipted = row->receipt.size;
 	struct receipt_frame receipt = {.size = row->receipt.size, .root = row->receipt.root, .time_s = row->receipt.time_s, .sig = row->receipt.sig};
-	struct core_log	    *log = log_add(ch, row->own, &row->epoch, row->id);
+	struct core_log	    *log = log_find(ch, row->own, &row->epoch);
 	uint64_t	     scan = row->frontier.size < AGREE_SCAN_MOST ? row->frontier.size : AGREE_SCAN_MOST;
 
+	if (log == NULL)
+		log = log_add(ch, row->own, &row->epoch, row->id);
 	if (log == NULL)
 		return ERR_MEMORY;
 	enum err e = store_entries(c->store, row->id, 0, scan, agree_collect, &agrees);
@@ -252,11 +297,26 @@ static enum err log_recall(struct core *c, struct core_channel *ch, const struct
 		.agree = agrees.at,
 		.nagree = agrees.n,
 		.last_time_ms = row->last_time_ms,
+		.previous = agrees.previous,
+		.naming = row->naming,
+		.quiet = !agrees.loud && row->frontier.size <= AGREE_SCAN_MOST,
 	};
 	if (e == ERR_OK)
 		e = channel_recall(ch->channel, row->own, &recalled);
 	free(leaves);
 	return e;
+}
+
+void core_log_recall(struct core *c, struct core_channel *ch, bool own, const struct epoch *epoch)
+{
+	struct log_row row;
+	enum err       e = store_log_find(c->store, epoch, own, &row);
+
+	if (e == ERR_OK)
+		e = log_recall(c, ch, &row);
+	if (e != ERR_OK)
+		journal(LEVEL_ERROR, err_name(e), "an old epoch of channel %s with %s cannot be read: %s", ch->name, ch->partner->name,
+			err_text(e, LANG_EN));
 }
 
 static bool question_recall(void *arg, const struct exchange_row *x)
@@ -314,14 +374,36 @@ static enum err quotas_recall(struct core *c, struct core_channel *ch)
 	return ERR_OK;
 }
 
-/* Among the newest epochs of its direction: a side that restarts often must not push out what it holds of the other. */
+/* Small, and not gone on from: most likely one in which nothing was said before the next start. Those come last of all. */
+static bool is_left_behind(const struct log_row *row)
+{
+	return row->own && !row->naming.adopted && row->naming.said == 0 && row->frontier.size <= AGREE_SCAN_MOST;
+}
+
+#define LEFT_BEHIND_MOST 16
+
+/* Among the newest epochs of its direction and kind: a side that restarts often must not push out what it holds of the other, nor what it has said.
+ */
 static bool is_recent(const struct recall *r, size_t i)
 {
-	size_t newer = 0;
+	bool   left = is_left_behind(&r->row[i]);
+	size_t newer = 0, most = left ? LEFT_BEHIND_MOST : CHANNEL_LOGS_MOST - LEFT_BEHIND_MOST;
 
-	for (size_t k = i + 1; k < r->n && newer < CHANNEL_LOGS_MOST; k++)
-		newer += r->row[k].own == r->row[i].own;
-	return newer < CHANNEL_LOGS_MOST;
+	for (size_t k = i + 1; k < r->n && newer < most; k++)
+		newer += r->row[k].own == r->row[i].own && is_left_behind(&r->row[k]) == left;
+	return newer < most;
+}
+
+static bool is_lacking(const struct log_row *row)
+{
+	return row->own && row->naming.size > row->frontier.size;
+}
+
+static enum err brief_recall(struct core_channel *ch, const struct log_row *row)
+{
+	struct brief brief = {.epoch = row->epoch, .size = row->frontier.size, .said = row->naming.said};
+
+	return channel_recall_brief(ch->channel, row->own, &brief);
 }
 
 static enum err channel_recall_all(struct core *c, struct core_channel *ch)
@@ -332,8 +414,10 @@ static enum err channel_recall_all(struct core *c, struct core_channel *ch)
 	if (e == ERR_OK)
 		e = r.err;
 	for (size_t i = 0; e == ERR_OK && i < r.n; i++)
-		if (is_recent(&r, i))
+		if (is_recent(&r, i) || is_lacking(&r.row[i]))
 			e = log_recall(c, ch, &r.row[i]);
+		else
+			e = brief_recall(ch, &r.row[i]);
 	free(r.row);
 	if (e == ERR_OK)
 		e = store_exchanges_open(c->store, ch->partner->name, ch->name, true, question_recall, &r);
@@ -422,6 +506,7 @@ static void partner_done(struct core_partner *p)
 		channel_done(&p->channel[k]);
 	pipe_free(p->link);
 	buffer_done(&p->out);
+	buffer_done(&p->card_note);
 	free(p->mine);
 	free(p->theirs);
 	free(p->theirs_bytes);
@@ -447,6 +532,7 @@ void core_done(struct core *c)
 	event_done(c->tick);
 	event_done(c->wait);
 	event_done(c->stop);
+	buffer_done(&c->card_note);
 	buffer_done(&c->after);
 	buffer_done(&c->failed);
 	free(c->handle);

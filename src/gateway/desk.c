@@ -197,6 +197,7 @@ struct route {
 static const struct route routes[] = {
 	{EVHTTP_REQ_POST, "/v1/queries", desk_query_post, false},
 	{EVHTTP_REQ_GET, "/v1/queries/*", desk_query_get, false},
+	{EVHTTP_REQ_DELETE, "/v1/queries/*", desk_query_delete, false},
 	{EVHTTP_REQ_GET, "/v1/queries/*/evidence", desk_evidence_get, false},
 	{EVHTTP_REQ_GET, "/v1/clauses", desk_clauses_get, false},
 	{EVHTTP_REQ_GET, "/v1/clauses/*/*/request.schema.json", desk_schema_get, false},
@@ -229,20 +230,29 @@ static bool path_matches(const char *pattern, const char *path, struct bytes par
 	return *path == '\0';
 }
 
+static const char *method_name(enum evhttp_cmd_type method)
+{
+	return method == EVHTTP_REQ_POST ? "POST" : method == EVHTTP_REQ_DELETE ? "DELETE" : "GET";
+}
+
 /* The route, or NULL after saying 404 or 405. */
 static const struct route *route_find(struct call *c, const char *path)
 {
-	bool known = false;
+	char	       allowed[32];
+	struct builder b = builder_on(allowed, sizeof allowed - 1);
 
 	for (size_t i = 0; i < COUNT_OF(routes); i++) {
 		if (!path_matches(routes[i].path, path, c->part))
 			continue;
 		if (evhttp_request_get_command(c->request) == routes[i].method)
 			return &routes[i];
-		known = true;
-		desk_header(c->request, "Allow", routes[i].method == EVHTTP_REQ_POST ? "POST" : "GET");
+		build_text(&b, b.n > 0 ? ", " : "");
+		build_text(&b, method_name(routes[i].method));
 	}
-	desk_problem_code(c, known ? "method-not-allowed" : "not-found");
+	allowed[b.n] = '\0';
+	if (b.n > 0)
+		desk_header(c->request, "Allow", allowed);
+	desk_problem_code(c, b.n > 0 ? "method-not-allowed" : "not-found");
 	return NULL;
 }
 

@@ -8,7 +8,7 @@
  *
  * desk.c           listeners, routes, who may in, the pipes' messages
  * desk_pending.c   tickets and their deadlines
- * desk_query.c     POST and GET /v1/queries, evidence
+ * desk_query.c     POST, GET and DELETE /v1/queries, evidence
  * desk_ask.c       the body of a question, read strictly
  * desk_exchange.c  an exchange as JSON
  * desk_problem.c   problems (RFC 9457) and their pages
@@ -44,11 +44,12 @@ enum asked {
 	ASKED_DRY_RUN,
 	ASKED_SHOW,
 	ASKED_EVIDENCE,
+	ASKED_CANCEL, /* the reader shows what it is, the core withdraws it; then it is ASKED_SHOW */
 	ASKED_STATUS,
 	ASKED_CLAUSES,
 };
 
-/* Whose words a status is still waiting for. */
+/* Whose words a status or a withdrawal is still waiting for. */
 enum { HALF_CORE = 1, HALF_READER = 2 };
 
 struct pending {
@@ -58,16 +59,17 @@ struct pending {
 	enum lang		lang;
 	uint64_t		deadline_ms; /* monotonic */
 	uint64_t		asked_ms;    /* ASKED_SHOW: when the reader was last asked */
-	bool			accepted;    /* ASKED_QUERY: an entry exists, with this mid */
+	bool			accepted;    /* an entry exists: ASKED_QUERY the question, with this mid; ASKED_SHOW its withdrawal */
 	bool			grace;	     /* ASKED_QUERY: the wait is over, only `accepted` is waited for */
 	bool			dashes;	     /* the caller wrote field names with '-' */
-	bool			waits;	     /* ASKED_SHOW with ?wait */
+	bool			waits;	     /* ASKED_SHOW with ?wait, ASKED_CANCEL with Prefer: wait */
 	bool			parked;	     /* ASKED_SHOW: the reader has answered "not yet" */
+	bool			replayed;    /* ASKED_SHOW: a key came again, and its question is still open */
 	uint8_t			mid[MID_SIZE];
 	struct hash		token;	   /* who asked: looked up again before an exchange is shown */
 	const struct agreement *agreement; /* what we think the question falls under; NULL: nothing */
 	struct buffer		halves[2]; /* ASKED_STATUS: payloads of core and reader */
-	unsigned		missing;   /* ASKED_STATUS: HALF_... */
+	unsigned		missing;   /* ASKED_STATUS, ASKED_CANCEL: HALF_... */
 	const char	       *asks;	   /* ASKED_CLAUSES: "me", "them" or "" */
 	uint16_t		place;	   /* in desk.active */
 };
@@ -155,6 +157,7 @@ void	 asked_body_done(struct asked_body *b);
 
 void desk_query_post(struct call *c);
 void desk_query_get(struct call *c);
+void desk_query_delete(struct call *c);
 void desk_evidence_get(struct call *c);
 void desk_on_state(struct desk *d, struct bytes payload);
 void desk_on_refused(struct desk *d, struct bytes payload);

@@ -218,6 +218,44 @@ static void refusal_json(struct json_writer *w, const struct exchange *x, const 
 	json_close(w, '}');
 }
 
+/* ---- a failure ---- */
+
+/* Each row: a reason of spec/rules.md section 7 with status 4 or 5, or one of the asking side, and what it says to people. */
+static const struct {
+	const char *reason;
+	const char *text[2]; /* by enum lang */
+} failures[] = {
+	{"cancelled", {"who asked withdrew the question before it was answered", "سحب السائل الاستعلام قبل أن يُجاب"}},
+	{"provider-failed", {"the data source did not answer", "لم يجب مصدر البيانات"}},
+	{"answer-not-permitted", {"the answer was outside the clause and is not shown", "خرج الجواب عن البند فلا يُعرض"}},
+	{"busy", {"too many questions were open at the answering side", "كثرت الاستعلامات المفتوحة عند الطرف المجيب"}},
+	{"not-adopted", {"the asking side had lost entries and had not yet taken them in again", "فقد الطرف السائل قيودًا ولم يكن قد استعادها بعد"}},
+	{"interrupted", {"the answering side was interrupted and may not look twice", "انقطع عمل الطرف المجيب ولا يجوز له أن يبحث مرتين"}},
+	{"unsupported", {"the answering side does not serve messages of this kind", "لا يخدم الطرف المجيب هذا النوع من الرسائل"}},
+};
+
+static const char *failure_text(struct bytes reason, enum lang lang)
+{
+	for (size_t i = 0; i < COUNT_OF(failures); i++)
+		if (bytes_is(reason, failures[i].reason))
+			return failures[i].text[lang];
+	return NULL;
+}
+
+static void failure_json(struct json_writer *w, const struct exchange *x, const char *asker, const char *answerer, enum lang lang)
+{
+	bool	     answered = exchange_state_of(x->status) == EXCHANGE_ANSWERED; /* and it was this side that did not take it */
+	struct bytes reason = answered ? bytes_text("answer-not-permitted") : x->reason;
+
+	json_member_open(w, "failure", '{');
+	json_member_text(w, "reason", reason);
+	json_member(w, "text", failure_text(reason, lang));
+	if (x->rule.n > 0)
+		json_member_text(w, "rule", x->rule);
+	place_json(w, "recorded", answerer, asker, x, &x->answer);
+	json_close(w, '}');
+}
+
 void exchange_json(struct json_writer *w, const char *self, const struct papers *papers, const struct exchange *x, enum lang lang)
 {
 	const struct agreement *a = papers_agreement(papers, &x->agreement);
@@ -236,6 +274,8 @@ void exchange_json(struct json_writer *w, const char *self, const struct papers 
 		answered_json(w, x, c, lang);
 	if (x->state == EXCHANGE_REFUSED)
 		refusal_json(w, x, c, asker, answerer, lang);
+	if (x->state == EXCHANGE_FAILED)
+		failure_json(w, x, asker, answerer, lang);
 	json_member(w, "from", asker);
 	json_member(w, "to", answerer);
 	clause_json(w, x, a, c);

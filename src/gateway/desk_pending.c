@@ -67,10 +67,16 @@ void pending_end(struct desk *d, struct pending *p)
 	d->free[d->nfree++] = slot;
 }
 
-/* Answers "busy" and forgets. `maybe_left`: the question may be on its way. */
-static void pending_give_up(struct desk *d, struct pending *p, const char *code, bool maybe_left)
+/* A question or a withdrawal may be on its way, or is. */
+static bool maybe_left(const struct pending *p)
 {
-	const struct problem   problem = {.code = code, .retry_s = 1, .maybe_left = maybe_left};
+	return p->asked == ASKED_QUERY || p->accepted || (p->asked == ASKED_CANCEL && p->missing == HALF_CORE);
+}
+
+/* Answers "busy" and forgets. */
+static void pending_give_up(struct desk *d, struct pending *p, const char *code)
+{
+	const struct problem   problem = {.code = code, .retry_s = 1, .maybe_left = maybe_left(p)};
 	struct evhttp_request *request = p->request;
 	enum lang	       lang = p->lang;
 
@@ -88,7 +94,7 @@ static void pending_due(struct desk *d, struct pending *p, uint64_t now)
 	else if (again || (p->parked && now >= p->deadline_ms))
 		desk_show_again(d, p);
 	else if (now >= p->deadline_ms + (p->waits ? DESK_GRACE_MS : 0))
-		pending_give_up(d, p, "busy", false);
+		pending_give_up(d, p, "busy");
 }
 
 void pending_tick(struct desk *d)
@@ -105,7 +111,7 @@ void pending_tick(struct desk *d)
 
 static bool needs(const struct pending *p, enum role role)
 {
-	if (p->asked == ASKED_STATUS)
+	if (p->asked == ASKED_STATUS || p->asked == ASKED_CANCEL)
 		return (p->missing & (role == ROLE_CORE ? HALF_CORE : HALF_READER)) != 0;
 	bool of_reader = p->asked == ASKED_SHOW || p->asked == ASKED_EVIDENCE;
 	return of_reader == (role == ROLE_READER);
@@ -123,6 +129,6 @@ void pending_lost(struct desk *d, enum role role)
 		struct pending *p = &d->pending[d->active[i]];
 
 		if (i < d->nactive && needs(p, role))
-			pending_give_up(d, p, code, p->asked == ASKED_QUERY);
+			pending_give_up(d, p, code);
 	}
 }

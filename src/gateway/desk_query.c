@@ -127,6 +127,14 @@ void desk_query_post(struct call *c)
 
 /* ---- what the core says ---- */
 
+/* The withdrawal is durable: what is left is to show the exchange, or to wait for its end. */
+static void cancel_written(struct desk *d, struct pending *p)
+{
+	p->asked = ASKED_SHOW;
+	p->accepted = true;
+	desk_show_again(d, p);
+}
+
 static struct evhttp_request *pending_take(struct desk *d, struct pending *p)
 {
 	struct evhttp_request *request = p->request;
@@ -168,6 +176,14 @@ static void wake(struct desk *d, const uint8_t mid[MID_SIZE])
 	}
 }
 
+/* What comes of a question is told to whoever asked first, and to nobody after a restart. Who repeats it waits as at GET. */
+static void replay_wait(struct pending *p)
+{
+	p->asked = ASKED_SHOW;
+	p->waits = p->parked = p->replayed = true;
+	p->asked_ms = desk_clock_ms();
+}
+
 void desk_on_state(struct desk *d, struct bytes payload)
 {
 	struct cursor	c = cursor_on(payload);
@@ -182,13 +198,18 @@ void desk_on_state(struct desk *d, struct bytes payload)
 	if (final)
 		wake(d, x.mid);
 	struct pending *p = pending_find(d, ticket);
+	if (p != NULL && p->asked == ASKED_CANCEL)
+		cancel_written(d, p);
 	if (p == NULL || p->asked != ASKED_QUERY)
 		return;
 	p->accepted = true;
 	memcpy(p->mid, x.mid, MID_SIZE);
 	/* Without patience `accepted` is the answer, and so it is when the patience ran out before it came. */
-	if (!final && !p->grace && desk_clock_ms() < p->deadline_ms)
+	if (!final && !p->grace && desk_clock_ms() < p->deadline_ms) {
+		if (replayed)
+			replay_wait(p);
 		return;
+	}
 	enum lang	       lang = p->lang;
 	struct evhttp_request *request = pending_take(d, p);
 	if (request != NULL)
@@ -250,6 +271,8 @@ static const struct {
 	[FAILURE_KEY_REUSED] = {"key-reused", 0},
 	[FAILURE_LEDGER_STOPPED] = {"ledger-stopped", 0},
 	[FAILURE_INTERNAL] = {"internal", 0},
+	[FAILURE_NOT_FOUND] = {"not-found", 0},
+	[FAILURE_ENDED] = {"ended", 0},
 };
 
 void desk_on_failed(struct desk *d, struct bytes payload)
@@ -265,7 +288,7 @@ void desk_on_failed(struct desk *d, struct bytes payload)
 		journal(LEVEL_ERROR, "pipe", "the core's DESK_FAILED does not read");
 		return;
 	}
-	if (p == NULL || (p->asked != ASKED_QUERY && p->asked != ASKED_DRY_RUN))
+	if (p == NULL || (p->asked != ASKED_QUERY && p->asked != ASKED_DRY_RUN && p->asked != ASKED_CANCEL))
 		return;
 	snprintf(cause, sizeof cause, "%.*s", (int)text.n, (const char *)text.at);
 	problem.code = failures[failure].code;
@@ -340,6 +363,7 @@ static void show(struct call *c, enum asked asked, uint8_t type, unsigned wait_s
 	}
 	memcpy(p->mid, mid, MID_SIZE);
 	p->waits = wait_s > 0;
+	p->missing = HALF_READER;
 	p->asked_ms = desk_clock_ms();
 	if (reader_ask(d, type, p) != ERR_OK) {
 		pending_end(d, p);
@@ -405,6 +429,54 @@ static void evidence_permitted(struct desk *d, struct pending *p)
 		p->deadline_ms = p->asked_ms; /* the next tick gives up */
 }
 
+/* ---- DELETE /v1/queries/{id} ---- */
+
+/* Only the exchange tells its clause and whose question it is: it is read first, then withdrawn, then shown as it is now. */
+void desk_query_delete(struct call *c)
+{
+	if (desk_parameters_known(c, NULL, 0) && core_there(c))
+		show(c, ASKED_CANCEL, READER_SHOW, http_wait(header_of(c, "Prefer"), 0));
+}
+
+static enum err cancel_send(struct desk *d, const struct pending *p)
+{
+	const struct token *token = desk_token(d, &p->token);
+	struct withdrawal   w = {.ticket = p->ticket, .account = bytes_text(token != NULL ? token->account : "")};
+	struct builder	    b = builder_on(d->message, sizeof d->message);
+
+	memcpy(w.mid, p->mid, MID_SIZE);
+	withdrawal_write(&b, &w);
+	return b.err == ERR_OK && d->core_up ? pipe_send(d->core, DESK_CANCEL, builder_bytes(&b), -1) : ERR_BUSY;
+}
+
+/* What stands in the way of withdrawing this exchange, or a problem without a code. */
+static struct problem cancel_problem(const struct exchange *x, enum lang lang)
+{
+	static const char *const not_ours[] = {"the partner asked this; only who asked withdraws", "سأل الشريك هذا، ولا يسحب السؤال إلا من سأله"};
+
+	if (!x->ours)
+		return (struct problem){.code = "not-found", .detail = not_ours[lang]};
+	return (struct problem){.code = is_final(x->state) ? "ended" : NULL};
+}
+
+static void cancel_permitted(struct desk *d, struct pending *p, const struct exchange *x)
+{
+	enum lang      lang = p->lang;
+	struct problem problem = cancel_problem(x, lang);
+
+	if (problem.code == NULL && cancel_send(d, p) == ERR_OK) {
+		p->missing = HALF_CORE;
+		return;
+	}
+	if (problem.code == NULL)
+		problem = (struct problem){.code = d->ledger_stopped ? "ledger-stopped" : "busy", .retry_s = 1};
+	struct evhttp_request *request = pending_take(d, p);
+	if (request != NULL)
+		desk_problem(d, request, lang, &problem);
+}
+
+/* ---- what the reader shows ---- */
+
 void desk_on_exchange(struct desk *d, struct bytes payload)
 {
 	struct cursor	c = cursor_on(payload);
@@ -416,9 +488,13 @@ void desk_on_exchange(struct desk *d, struct bytes payload)
 		journal(LEVEL_ERROR, "pipe", "the reader's READER_EXCHANGE does not read");
 		return;
 	}
-	if (p == NULL || (p->asked != ASKED_SHOW && p->asked != ASKED_EVIDENCE))
+	if (p == NULL || (p->asked != ASKED_SHOW && p->asked != ASKED_EVIDENCE && p->asked != ASKED_CANCEL))
 		return;
 	bool seen = found && may_see(d, p, &x);
+	if (seen && p->asked == ASKED_CANCEL) {
+		cancel_permitted(d, p, &x);
+		return;
+	}
 	if (seen && p->asked == ASKED_EVIDENCE) {
 		evidence_permitted(d, p);
 		return;
@@ -429,11 +505,12 @@ void desk_on_exchange(struct desk *d, struct bytes payload)
 	}
 	const struct problem   nothing = {.code = "not-found"};
 	enum lang	       lang = p->lang;
+	bool		       replayed = p->replayed;
 	struct evhttp_request *request = pending_take(d, p);
 	if (request == NULL)
 		return;
 	if (seen)
-		exchange_send(d, request, lang, &x, false);
+		exchange_send(d, request, lang, &x, replayed);
 	else
 		desk_problem(d, request, lang, &nothing);
 }

@@ -28,6 +28,22 @@ void desk_status_get(struct call *c)
 
 /* ---- the two halves as JSON; false when a half does not read ---- */
 
+/* Names of channels, as an array. */
+static void names_json(struct json_writer *w, const char *member, const char *names)
+{
+	char name[NAME_MOST + 1];
+
+	json_member_open(w, member, '[');
+	while (*names != '\0') {
+		size_t n = strcspn(names, ",");
+
+		snprintf(name, sizeof name, "%.*s", (int)n, names);
+		json_string_put(w, name);
+		names += names[n] == ',' ? n + 1 : n;
+	}
+	json_close(w, ']');
+}
+
 static void partner_json(struct json_writer *w, const struct partner_state *p, enum lang lang)
 {
 	char since[25];
@@ -43,6 +59,9 @@ static void partner_json(struct json_writer *w, const struct partner_state *p, e
 	if (!p->connected)
 		cause_json(w, p->cause, lang);
 	json_member_number(w, "unreceipted", p->unreceipted);
+	names_json(w, "frozen", p->frozen);
+	names_json(w, "fetching", p->fetching);
+	names_json(w, "waiting", p->waiting);
 	json_close(w, '}');
 }
 

@@ -308,13 +308,10 @@ static enum err frontier_extend(const struct floor *floor, struct frontier *f, s
 	return f->size < floor->size || f->size == 0 ? ERR_NOT_EXTENSION : ERR_OK;
 }
 
-/* Receipts of one origin never go back in time (C2SP tlog-cosignature). */
-static enum err receipt_time(const struct floor *floor, uint64_t now_s, uint64_t *out)
+/* Receipts of one origin never go back in time (C2SP tlog-cosignature): a clock set back repeats the last one's until it is past it. */
+static uint64_t receipt_time(const struct floor *floor, uint64_t now_s)
 {
-	if (now_s + KEEPER_CLOCK_BACK_S < floor->time_s)
-		return ERR_ORDER;
-	*out = now_s > floor->time_s ? now_s : floor->time_s;
-	return ERR_OK;
+	return now_s > floor->time_s ? now_s : floor->time_s;
 }
 
 static enum err handle_cosign(struct keeper *k, uint32_t handle, struct cursor *c, uint64_t now_s, struct builder *b)
@@ -322,7 +319,6 @@ static enum err handle_cosign(struct keeper *k, uint32_t handle, struct cursor *
 	struct keeper_log *log = log_find(k, handle);
 	uint32_t	   n = 0;
 	struct bytes	   leaves = leaves_read(c, &n);
-	uint64_t	   time_s = 0;
 
 	if (!log || log->kind != LOG_FOLLOWED)
 		return ERR_OLD_ORIGIN;
@@ -330,9 +326,8 @@ static enum err handle_cosign(struct keeper *k, uint32_t handle, struct cursor *
 		return cursor_end(c);
 	struct floor   *floor = &k->floors[log->floor];
 	struct frontier next = log->frontier;
-	enum err	e = receipt_time(floor, now_s, &time_s);
-	if (!e)
-		e = frontier_extend(floor, &next, leaves, n);
+	uint64_t	time_s = receipt_time(floor, now_s);
+	enum err	e = frontier_extend(floor, &next, leaves, n);
 	if (e)
 		return e;
 

@@ -17,10 +17,9 @@
 #include "gateway/messages.h"
 #include "tree/note.h"
 
-#define KEEPER_LOGS_MOST    4096  /* handles of both kinds */
-#define KEEPER_FLOORS_MOST  65536 /* partners' origins receipted in this life; above it the keeper wants a new life */
-#define KEEPER_CLOCK_BACK_S 300	  /* a clock set back by less repeats the last receipt's time; by more it is refused */
-#define KEEPER_REPLY_MOST   128
+#define KEEPER_LOGS_MOST   4096	 /* handles of both kinds */
+#define KEEPER_FLOORS_MOST 65536 /* partners' origins receipted in this life; above it the keeper wants a new life */
+#define KEEPER_REPLY_MOST  128
 
 struct keeper;
 

@@ -46,6 +46,29 @@ enum err ask_read(struct bytes payload, struct ask *out)
 	return ERR_OK;
 }
 
+/* ---- withdrawal: u32 ticket | u16 length, account | mid[16] ---- */
+
+void withdrawal_write(struct builder *b, const struct withdrawal *w)
+{
+	build_u32(b, w->ticket);
+	build_bytes16(b, w->account);
+	build_copy(b, w->mid, MID_SIZE);
+}
+
+enum err withdrawal_read(struct bytes payload, struct withdrawal *out)
+{
+	struct cursor	  c = cursor_on(payload);
+	struct withdrawal w = {.ticket = cursor_u32(&c)};
+
+	w.account = cursor_take16(&c, ACCOUNT_MOST);
+	cursor_copy(&c, w.mid, MID_SIZE);
+	enum err e = cursor_end(&c);
+	if (e != ERR_OK)
+		return e;
+	*out = w;
+	return ERR_OK;
+}
+
 /* ---- decision: u16 refusal | u16 clause | text rule | text pointer | text found | text allowed ---- */
 
 void decision_write(struct builder *b, const struct decision *d)
@@ -84,7 +107,7 @@ enum err decision_read(struct cursor *c, struct decision *out)
 	return ERR_OK;
 }
 
-/* ---- partner state: text name | bool connected | u64 since_ms | text cause | u32 unreceipted ---- */
+/* ---- partner state: text name | bool connected | u64 since_ms | text cause | u32 unreceipted | text frozen | fetching | waiting ---- */
 
 void partner_state_write(struct builder *b, const struct partner_state *p)
 {
@@ -93,6 +116,9 @@ void partner_state_write(struct builder *b, const struct partner_state *p)
 	build_u64(b, p->since_ms);
 	piped_text_write(b, p->cause);
 	build_u32(b, p->unreceipted);
+	piped_text_write(b, p->frozen);
+	piped_text_write(b, p->fetching);
+	piped_text_write(b, p->waiting);
 }
 
 enum err partner_state_read(struct cursor *c, struct partner_state *out)
@@ -104,6 +130,9 @@ enum err partner_state_read(struct cursor *c, struct partner_state *out)
 	p.since_ms = cursor_u64(c);
 	piped_text_read(c, p.cause, sizeof p.cause);
 	p.unreceipted = cursor_u32(c);
+	piped_text_read(c, p.frozen, sizeof p.frozen);
+	piped_text_read(c, p.fetching, sizeof p.fetching);
+	piped_text_read(c, p.waiting, sizeof p.waiting);
 	if (cursor_err(c) != ERR_OK)
 		return cursor_err(c);
 	*out = p;

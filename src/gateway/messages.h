@@ -56,6 +56,7 @@ enum message_type {
 	DESK_PARTNERS_ARE, /* core -> desk: u32 ticket | u16 n | n x partner state */
 	DESK_QUOTAS,	   /* desk -> core: u32 ticket */
 	DESK_QUOTAS_ARE,   /* core -> desk: u32 ticket | i32 UTC day | n x quota used, to the end; clauses not named have used none */
+	DESK_CANCEL,	   /* struct withdrawal; answered by one DESK_STATE, not final, when it is written, or by DESK_FAILED */
 
 	/* core <-> worker */
 	WORKER_LOOKUP = 64, /* u64 ticket | u16 len, clause "channel/name" | u64 deadline_ms | u16 len, fields record | u16 len, purpose */
@@ -76,6 +77,8 @@ enum failure {
 	FAILURE_KEY_REUSED,
 	FAILURE_LEDGER_STOPPED,
 	FAILURE_INTERNAL,
+	FAILURE_NOT_FOUND, /* no question of ours has this id */
+	FAILURE_ENDED,	   /* it has its end: nothing to withdraw */
 };
 
 enum outcome { OUTCOME_HIT = 0, OUTCOME_NO_HIT = 1, OUTCOME_REFUSED = 2, OUTCOME_ERROR = 4 };
@@ -98,8 +101,19 @@ struct ask {
 void	 ask_write(struct builder *b, const struct ask *a);
 enum err ask_read(struct bytes payload, struct ask *out) must_use;
 
+/* Whoever asks here may withdraw: the desk has seen that the account's token permits the clause. */
+struct withdrawal {
+	uint32_t     ticket;
+	struct bytes account; /* for the journal */
+	uint8_t	     mid[MID_SIZE];
+};
+void	 withdrawal_write(struct builder *b, const struct withdrawal *w);
+enum err withdrawal_read(struct bytes payload, struct withdrawal *out) must_use;
+
 void	 decision_write(struct builder *b, const struct decision *d);
 enum err decision_read(struct cursor *c, struct decision *out) must_use;
+
+#define CHANNEL_NAMES_MOST (64 * (NAME_MOST + 1)) /* every channel of a partner */
 
 struct partner_state {
 	char	 name[PARTY_MOST + 1];
@@ -107,6 +121,10 @@ struct partner_state {
 	uint64_t since_ms;
 	char	 cause[160]; /* why not, the last cause */
 	uint32_t unreceipted;
+	/* names of channels, with commas between */
+	char frozen[CHANNEL_NAMES_MOST];   /* by an alarm */
+	char fetching[CHANNEL_NAMES_MOST]; /* entries of ours that this ledger lost are being taken in again */
+	char waiting[CHANNEL_NAMES_MOST];  /* for the partner to take in what its ledger lost */
 };
 void	 partner_state_write(struct builder *b, const struct partner_state *p);
 enum err partner_state_read(struct cursor *c, struct partner_state *out) must_use;

@@ -5,7 +5,8 @@
  *
  *   a link, desk, reader or worker that dies is started again alone
  *   core and keeper live and die together: a new pair is a new epoch
- *   a core that ends with EXIT_LEDGER_STOPPED stays down (a failed fsync is never retried)
+ *   a core that ends with EXIT_LEDGER_STOPPED stays down (a failed fsync is never retried);
+ *   its keeper sees the closed pipe and may end first, so the core is let to end by itself
  *
  * A child that is started is connected to each of its neighbours that runs; so
  * whoever comes back gets fresh pipes, and so do those that waited for it.
@@ -30,6 +31,7 @@
 #define RESTART_MOST_MS	   5000
 #define RESTART_HEALTHY_MS 30000 /* a child that lived so long starts again at RESTART_FIRST_MS */
 #define STOP_CORE_MS	   5000	 /* for closing its epochs */
+#define PAIR_LEAVES_MS	   5000	 /* for a core without keeper to end with a code of its own */
 #define STOP_OTHERS_MS	   2000
 #define FIXED_CHILDREN	   4
 #define CHILDREN_MOST	   (FIXED_CHILDREN + CONFIG_PARTNERS_MOST + CONFIG_PROVIDERS_MOST)
@@ -245,7 +247,11 @@ static void restart_due(evutil_socket_t fd unused_arg, short what unused_arg, vo
 {
 	struct child *c = arg;
 
-	if (c->parent->state == PARENT_RUNS && c->state == CHILD_DOWN && !is_running(c))
+	if (c->parent->state != PARENT_RUNS)
+		return;
+	if (is_running(c)) /* a core that did not end with its keeper */
+		(void)kill(c->pid, SIGKILL);
+	else if (c->state == CHILD_DOWN)
 		child_start(c);
 }
 
@@ -408,25 +414,41 @@ static void ledger_stopped(struct parent *p, struct child *core)
 {
 	p->ledger_stopped = true;
 	core->state = CHILD_ENDED;
-	journal(LEVEL_ERROR, "ledger-stopped", "the ledger could not be written and the core stays down; look at the disk, then start mithaq again");
+	journal(LEVEL_ERROR, "ledger-stopped",
+		"the core ended itself and stays down: a write failed or a key is wrong, see its last words; then start mithaq again");
 	struct child *keeper = child_of(p, ROLE_KEEPER);
 	keeper->state = CHILD_ENDED;
 	child_stop(keeper);
 	child_say(child_of(p, ROLE_DESK), CONTROL_LEDGER_STOPPED);
 }
 
-/* Core and keeper: the survivor is killed, and both start when both are gone. */
+/*
+ * A keeper without core has nothing to say. A core without keeper ends by itself, and
+ * with which code decides whether it may start again: its keeper may be gone because
+ * the core is ending after a failed fsync.
+ */
+static void survivor_ends(struct child *survivor)
+{
+	struct timeval wait = timeval_of(PAIR_LEAVES_MS);
+
+	if (survivor->role == ROLE_KEEPER)
+		(void)kill(survivor->pid, SIGKILL);
+	else
+		(void)evtimer_add(survivor->restart, &wait);
+}
+
+/* Core and keeper: both start when both are gone. */
 static void pair_died(struct parent *p, struct child *dead)
 {
-	struct child *other = child_of(p, dead->role == ROLE_CORE ? ROLE_KEEPER : ROLE_CORE);
+	struct child *keeper = child_of(p, ROLE_KEEPER), *core = child_of(p, ROLE_CORE);
+	struct child *other = dead == core ? keeper : core;
 
 	if (is_running(other)) {
 		dead->state = CHILD_DOWN;
-		(void)kill(other->pid, SIGKILL);
+		survivor_ends(other);
 		return;
 	}
 	/* One timer for both: the keeper's wait comes first, and equal waits fire in the order they were added. */
-	struct child *keeper = child_of(p, ROLE_KEEPER), *core = child_of(p, ROLE_CORE);
 	child_wait(keeper);
 	child_wait(core);
 }

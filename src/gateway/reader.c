@@ -191,7 +191,7 @@ static bool same_channel(const struct log_row *a, const struct log_row *b)
 	return strcmp(a->partner, b->partner) == 0 && strcmp(a->channel, b->channel) == 0;
 }
 
-/* Rows come oldest first, so what stays is the newest log of each direction. */
+/* Rows come oldest first, so what stays is the newest log of each direction; epochs taken in again came later than they were. */
 static bool newest_log(void *arg, const struct log_row *row)
 {
 	struct reader *r = arg;
@@ -208,10 +208,10 @@ static bool newest_log(void *arg, const struct log_row *row)
 		memcpy(r->own[i].partner, row->partner, sizeof row->partner);
 		memcpy(r->own[i].channel, row->channel, sizeof row->channel);
 	}
-	if (row->own)
-		r->own[i] = *row;
-	else
+	if (!row->own)
 		r->peer[i] = *row;
+	else if (!row->naming.adopted)
+		r->own[i] = *row;
 	r->has_peer[i] = r->has_peer[i] || !row->own;
 	return true;
 }

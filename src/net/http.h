@@ -28,7 +28,7 @@ bool http_host_is_local(const char *host);
 /* ---- the client ---- */
 
 struct http_question {
-	const char  *method; /* "GET" or "POST" */
+	const char  *method; /* "GET", "POST" or "DELETE" */
 	const char  *target; /* "/v1/status" */
 	const char  *token;  /* bearer, or NULL */
 	enum lang    lang;

@@ -119,7 +119,7 @@ static enum err temporary_write(const char *name, struct bytes content, unsigned
 }
 
 /* A rename is durable when its folder is. */
-static enum err folder_sync(const char *path)
+enum err folder_sync(const char *path)
 {
 	char copy[PATH_MAX];
 

@@ -13,6 +13,8 @@
 /* Reads a regular file of at most out->most bytes. ERR_FILE (errno kept), ERR_TOO_LONG. */
 enum err file_read(const char *path, struct buffer *out) must_use;
 enum err file_write(const char *path, struct bytes content, unsigned mode) must_use;
+/* Makes what was done to the names in the folder of `path` durable. */
+enum err folder_sync(const char *path) must_use;
 enum err file_write_new(const char *path, struct bytes content, unsigned mode) must_use; /* ERR_EXISTS */
 
 /* A 32-byte seed as one line "mithaq-key/1 ed25519 <base64>\n"; refused unless a regular file of mode 0600 (or 0400) owned by us: ERR_MODE. */

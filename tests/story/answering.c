@@ -97,14 +97,14 @@ static void spoil_agreement(struct pen *p, struct forged *f)
 
 static void spoil_life(struct pen *p, struct forged *f)
 {
-	f->header.time_ms = p->story.pair.now_ms - 70000;
-	f->header.not_after_ms = p->story.pair.now_ms - 1;
+	f->header.time_ms = p->story.world.now_ms - 70000;
+	f->header.not_after_ms = p->story.world.now_ms - 1;
 }
 
 static void end_of_life(struct pen *p, struct forged *f)
 {
-	f->header.time_ms = p->story.pair.now_ms - 70000;
-	f->header.not_after_ms = p->story.pair.now_ms;
+	f->header.time_ms = p->story.world.now_ms - 70000;
+	f->header.not_after_ms = p->story.world.now_ms;
 }
 
 static void time_of(struct forged *f, uint64_t time_ms)
@@ -115,22 +115,22 @@ static void time_of(struct forged *f, uint64_t time_ms)
 
 static void spoil_clock_ahead(struct pen *p, struct forged *f)
 {
-	time_of(f, p->story.pair.now_ms + 300001);
+	time_of(f, p->story.world.now_ms + 300001);
 }
 
 static void clock_ahead(struct pen *p, struct forged *f)
 {
-	time_of(f, p->story.pair.now_ms + 300000);
+	time_of(f, p->story.world.now_ms + 300000);
 }
 
 static void spoil_clock_behind(struct pen *p, struct forged *f)
 {
-	time_of(f, p->story.pair.now_ms - 300001);
+	time_of(f, p->story.world.now_ms - 300001);
 }
 
 static void clock_behind(struct pen *p, struct forged *f)
 {
-	time_of(f, p->story.pair.now_ms - 300000);
+	time_of(f, p->story.world.now_ms - 300000);
 }
 
 /* South's AGREE is its entry 1: who has seen one entry only, has not seen it. */
@@ -501,7 +501,7 @@ static void a_mid_comes_again_while_it_is_looked_up(void **state)
 	(void)state;
 	pen_begin(&p, NORTH);
 	pen_open(&p);
-	p.story.pair.silent_worker = true;
+	p.story.world.silent_worker = true;
 	the_same_mid(&p, &f);
 	pen_say(&p, &f);
 	the_same_mid(&p, &f);
@@ -525,26 +525,31 @@ static void killed_while_it_is_looked_up(void **state)
 	(void)state;
 	pen_begin(&p, NORTH);
 	pen_open(&p);
-	p.story.pair.silent_worker = true;
+	p.story.world.silent_worker = true;
 	pen_question(&p, &f);
 	pen_write(&p, &f);
 	pen_question(&p, &f);
 	f.header.flags = FLAG_INTERACTIVE;
 	pen_say(&p, &f);
 	story_listen_again(&p.story);
-	p.story.pair.silent_worker = false;
+	p.story.world.silent_worker = false;
 	side_crash(p.reader);
 	side_start(p.reader);
-	pair_settle(&p.story.pair);
+	pen_connect(&p);
 	story_is(&p.story, "[   0] south is killed\n"
 			   "[   0] south starts\n"
 			   "[   0] south appends GENESIS 0\n"
 			   "[   0] south appends TALLY 1\n"
 			   "[   0] south appends AGREE 2\n"
+			   "[   0] south > receipt 4 of channel customs\n"
 			   "[   0] south looks up clause 7\n"
 			   "[   0] south appends REPLY 3: error\n"
 			   "[   0] south answers error: interrupted\n"
-			   "[   0] south appends REPLY 4: ok\n");
+			   "[   0] south > entries 0 to 1 from the ledger\n"
+			   "[   0] south > entries 0 to 3 from the ledger\n"
+			   "[   0] south > checkpoint 3 of channel customs\n"
+			   "[   0] south appends REPLY 4: ok\n"
+			   "[   0] south > checkpoint 5 of channel customs\n");
 	pen_end(&p);
 }
 
@@ -574,13 +579,18 @@ static void judged_after_a_stop(void **state)
 	side_stop(p.reader);
 	story_listen(&p.story);
 	side_start(p.reader);
-	pair_settle(&p.story.pair);
+	pen_connect(&p);
 	story_is(&p.story, "[   0] south starts\n"
 			   "[   0] south appends GENESIS 0\n"
 			   "[   0] south appends TALLY 1\n"
 			   "[   0] south appends AGREE 2\n"
+			   "[   0] south > receipt 43 of channel customs\n"
 			   "[   0] south appends REPLY 3: refused\n"
-			   "[   0] south answers refused: quota-spent by rule 7/limits/per-day\n");
+			   "[   0] south answers refused: quota-spent by rule 7/limits/per-day\n"
+			   "[   0] south > entries 0 to 42 from the ledger\n"
+			   "[   0] south > entries 0 to 3 from the ledger\n"
+			   "[   0] south > checkpoint 3 of channel customs\n"
+			   "[   0] south > checkpoint 4 of channel customs\n");
 	pen_end(&p);
 }
 
@@ -604,13 +614,18 @@ static void not_agreed_after_a_stop_either(void **state)
 	side_stop(p.reader);
 	story_listen(&p.story);
 	side_start(p.reader);
-	pair_settle(&p.story.pair);
+	pen_connect(&p);
 	story_is(&p.story, "[   0] south starts\n"
 			   "[   0] south appends GENESIS 0\n"
 			   "[   0] south appends TALLY 1\n"
 			   "[   0] south appends AGREE 2\n"
+			   "[   0] south > receipt 3 of channel customs\n"
 			   "[   0] south appends REPLY 3: refused\n"
-			   "[   0] south answers refused: agreement-unknown by rule agreement\n");
+			   "[   0] south answers refused: agreement-unknown by rule agreement\n"
+			   "[   0] south > entries 0 to 2 from the ledger\n"
+			   "[   0] south > entries 0 to 3 from the ledger\n"
+			   "[   0] south > checkpoint 3 of channel customs\n"
+			   "[   0] south > checkpoint 4 of channel customs\n");
 	pen_end(&p);
 }
 
@@ -651,11 +666,11 @@ static void a_message_of_tomorrow(void **state)
 	pen_open(&p);
 	pen_question(&p, &f);
 	f.header.kind = KIND_SEND;
-	time_of(&f, p.story.pair.now_ms + 86400000);
+	time_of(&f, p.story.world.now_ms + 86400000);
 	pen_say(&p, &f);
 	struct channel_log held;
 	assert_true(channel_log(p.reader->channel, false, &held));
-	assert_true(held.last_time_ms <= p.story.pair.now_ms); /* what a ledger would remember */
+	assert_true(held.last_time_ms <= p.story.world.now_ms); /* what a ledger would remember */
 	side_crash(p.reader);
 	side_start(p.reader);
 	pen_epoch(&p);

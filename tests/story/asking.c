@@ -10,23 +10,23 @@
 
 #define PERMITTED .purpose = "duty-assessment", .declaration = "2026-1"
 
-static void ask_and_compare(const struct pair_ask *ask, const char *expected)
+static void ask_and_compare(const struct side_question *ask, const char *expected)
 {
 	struct story s;
 
 	story_begin(&s, true);
-	side_ask_with(&s.pair.side[NORTH], ask);
-	pair_settle(&s.pair);
+	side_ask_with(&s.world.side[NORTH], ask);
+	world_settle(&s.world);
 	story_is(&s, expected);
-	assert_int_equal(s.pair.side[NORTH].disk.nexchanges, 0);
+	assert_int_equal(s.world.side[NORTH].disk.nexchanges, 0);
 	story_end(&s);
 }
 
 static void each_rule_refuses(void **state)
 {
 	static const struct {
-		struct pair_ask ask;
-		const char     *trace;
+		struct side_question ask;
+		const char	    *trace;
 	} rows[] = {
 		{{.declaration = "2026-1"},
 		 "[   0] north asks about 2026-1 for no purpose\n"
@@ -62,27 +62,27 @@ static void each_rule_refuses(void **state)
 /* The sibling of the case rule: with its case the question goes. */
 static void a_case_is_stated(void **state)
 {
-	struct pair_ask ask = {.purpose = "offence-inquiry", .declaration = "2026-1", .reference = "12/2026"};
-	struct story	s;
+	struct side_question ask = {.purpose = "offence-inquiry", .declaration = "2026-1", .reference = "12/2026"};
+	struct story	     s;
 
 	(void)state;
 	story_begin(&s, true);
-	side_ask_with(&s.pair.side[NORTH], &ask);
-	pair_settle(&s.pair);
-	assert_int_equal(s.pair.side[NORTH].last.state, EXCHANGE_ANSWERED);
+	side_ask_with(&s.world.side[NORTH], &ask);
+	world_settle(&s.world);
+	assert_int_equal(s.world.side[NORTH].last.state, EXCHANGE_ANSWERED);
 	story_end(&s);
 }
 
 static void a_dry_run_writes_nothing(void **state)
 {
-	struct pair_ask ask = {PERMITTED, .dry_run = true}, bad = {.purpose = "marketing", .declaration = "2026-1", .dry_run = true};
-	struct story	s;
+	struct side_question ask = {PERMITTED, .dry_run = true}, bad = {.purpose = "marketing", .declaration = "2026-1", .dry_run = true};
+	struct story	     s;
 
 	(void)state;
 	story_begin(&s, true);
-	side_ask_with(&s.pair.side[NORTH], &ask);
-	side_ask_with(&s.pair.side[NORTH], &bad);
-	pair_settle(&s.pair);
+	side_ask_with(&s.world.side[NORTH], &ask);
+	side_ask_with(&s.world.side[NORTH], &bad);
+	world_settle(&s.world);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north would permit it: 0 used of this day\n"
 		     "[   0] north asks about 2026-1 for marketing\n"
@@ -95,15 +95,15 @@ static void ask_on_day(uint64_t now_ms, const char *expected)
 	struct story s;
 
 	story_begin_silent(&s, true);
-	s.pair.now_ms = now_ms;
-	side_start(&s.pair.side[NORTH]);
-	side_start(&s.pair.side[SOUTH]);
-	pair_connect(&s.pair);
-	pair_settle(&s.pair);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	pair_settle(&s.pair);
-	assert_string_equal(s.pair.side[NORTH].last_rule, expected);
-	assert_int_equal(s.pair.side[NORTH].finals, expected[0] == '\0');
+	s.world.now_ms = now_ms;
+	side_start(&s.world.side[NORTH]);
+	side_start(&s.world.side[SOUTH]);
+	world_connect(&s.world);
+	world_settle(&s.world);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_settle(&s.world);
+	assert_string_equal(s.world.side[NORTH].last_rule, expected);
+	assert_int_equal(s.world.side[NORTH].finals, expected[0] == '\0');
 	story_end(&s);
 }
 
@@ -126,12 +126,12 @@ static void only_one_side_agreed(void **state)
 
 	(void)state;
 	story_begin(&s, false);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	pair_settle(&s.pair);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_settle(&s.world);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north refuses here, nothing is sent: agreement-unknown by rule agreement\n");
-	assert_true(channel_connected(s.pair.side[NORTH].channel));
-	assert_true(pair_check_quiet(&s.pair));
+	assert_true(channel_connected(s.world.side[NORTH].channel));
+	assert_true(world_check_quiet(&s.world));
 	story_end(&s);
 }
 
@@ -142,28 +142,28 @@ static void the_day_is_used_up(void **state)
 	(void)state;
 	story_begin(&s, true);
 	for (int i = 0; i < 40; i++) {
-		side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-		pair_settle(&s.pair);
+		side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+		world_settle(&s.world);
 	}
-	assert_int_equal(s.pair.side[NORTH].finals, 40);
+	assert_int_equal(s.world.side[NORTH].finals, 40);
 	story_listen_again(&s);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north refuses here, nothing is sent: quota-spent by rule 7/limits/per-day\n");
 	/* Killed and started again, it has not forgotten. */
-	side_crash(&s.pair.side[NORTH]);
-	side_start(&s.pair.side[NORTH]);
-	pair_connect(&s.pair);
-	pair_settle(&s.pair);
+	side_crash(&s.world.side[NORTH]);
+	side_start(&s.world.side[NORTH]);
+	world_connect(&s.world);
+	world_settle(&s.world);
 	story_listen_again(&s);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north refuses here, nothing is sent: quota-spent by rule 7/limits/per-day\n");
 	/* The next day of UTC is another day. */
-	s.pair.now_ms += 86400000;
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	pair_settle(&s.pair);
-	assert_int_equal(s.pair.side[NORTH].finals, 41);
+	s.world.now_ms += 86400000;
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_settle(&s.world);
+	assert_int_equal(s.world.side[NORTH].finals, 41);
 	story_end(&s);
 }
 
@@ -173,8 +173,8 @@ static void nobody_is_there(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	pair_cut(&s.pair);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_cut(&s.world);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north cannot take it now: unreachable\n");
 	story_end(&s);
@@ -187,21 +187,21 @@ static void receipts_fail_to_come(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	side_commit(&s.pair.side[NORTH]);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	side_commit(&s.world.side[NORTH]);
 	story_listen_again(&s);
-	s.pair.now_ms += CHANNEL_UNRECEIPTED_MS;
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	s.pair.now_ms += 1;
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
+	s.world.now_ms += CHANNEL_UNRECEIPTED_MS;
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	s.world.now_ms += 1;
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
 	story_is(&s, "[60000] north asks about 2026-1 for duty-assessment\n"
 		     "[60000] north appends QUERY 3\n"
 		     "[60001] north asks about 2026-1 for duty-assessment\n"
 		     "[60001] north cannot take it now: busy\n");
-	pair_settle(&s.pair);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	pair_settle(&s.pair);
-	assert_int_equal(s.pair.side[NORTH].finals, 3);
+	world_settle(&s.world);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_settle(&s.world);
+	assert_int_equal(s.world.side[NORTH].finals, 3);
 	story_end(&s);
 }
 
@@ -213,17 +213,17 @@ static void too_much_is_unreceipted(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	while (channel_unreceipted(s.pair.side[NORTH].channel) < CHANNEL_UNRECEIPTED_MOST - 1)
-		side_append(&s.pair.side[NORTH], &filler);
+	while (channel_unreceipted(s.world.side[NORTH].channel) < CHANNEL_UNRECEIPTED_MOST - 1)
+		side_append(&s.world.side[NORTH], &filler);
 	story_listen_again(&s);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north appends QUERY 1025\n"
 		     "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north cannot take it now: busy\n");
-	pair_settle(&s.pair);
-	assert_true(pair_check_quiet(&s.pair));
+	world_settle(&s.world);
+	assert_true(world_check_quiet(&s.world));
 	story_end(&s);
 }
 

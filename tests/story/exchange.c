@@ -14,8 +14,8 @@ static void a_question_is_answered(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	pair_settle(&s.pair);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_settle(&s.world);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north appends QUERY 2\n"
 		     "[   0] north > checkpoint 3 of channel customs\n"
@@ -27,9 +27,9 @@ static void a_question_is_answered(void **state)
 		     "[   0] north takes REPLY 2: ok\n"
 		     "[   0] north tells: answered ok, status released\n"
 		     "[   0] north > receipt 3 of channel customs\n");
-	assert_int_equal(s.pair.side[NORTH].last.state, EXCHANGE_ANSWERED);
-	assert_true(s.pair.side[NORTH].last.receipt_held);
-	assert_true(pair_check_quiet(&s.pair));
+	assert_int_equal(s.world.side[NORTH].last.state, EXCHANGE_ANSWERED);
+	assert_true(s.world.side[NORTH].last.receipt_held);
+	assert_true(world_check_quiet(&s.world));
 	story_end(&s);
 }
 
@@ -40,8 +40,8 @@ static void nothing_is_found(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "0-unknown", NULL);
-	pair_settle(&s.pair);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "0-unknown", NULL);
+	world_settle(&s.world);
 	story_is(&s, "[   0] north asks about 0-unknown for duty-assessment\n"
 		     "[   0] north appends QUERY 2\n"
 		     "[   0] north > checkpoint 3 of channel customs\n"
@@ -53,7 +53,7 @@ static void nothing_is_found(void **state)
 		     "[   0] north takes REPLY 2: no-hit\n"
 		     "[   0] north tells: answered no-hit\n"
 		     "[   0] north > receipt 3 of channel customs\n");
-	assert_true(pair_check_quiet(&s.pair));
+	assert_true(world_check_quiet(&s.world));
 	story_end(&s);
 }
 
@@ -63,9 +63,9 @@ static void two_questions_share_their_checkpoints(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "0-unknown", NULL);
-	pair_settle(&s.pair);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "0-unknown", NULL);
+	world_settle(&s.world);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north appends QUERY 2\n"
 		     "[   0] north asks about 0-unknown for duty-assessment\n"
@@ -90,14 +90,14 @@ static void two_questions_share_their_checkpoints(void **state)
 /* Both sides ask at once, each under its own clause. */
 static void questions_cross(void **state)
 {
-	struct story	s;
-	struct pair_ask back = {.clause = 9, .purpose = "duty-assessment", .declaration = "2026-9"};
+	struct story	     s;
+	struct side_question back = {.clause = 9, .purpose = "duty-assessment", .declaration = "2026-9"};
 
 	(void)state;
 	story_begin(&s, true);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	side_ask_with(&s.pair.side[SOUTH], &back);
-	pair_settle(&s.pair);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	side_ask_with(&s.world.side[SOUTH], &back);
+	world_settle(&s.world);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north appends QUERY 2\n"
 		     "[   0] south asks about 2026-9 for duty-assessment\n"
@@ -120,7 +120,7 @@ static void questions_cross(void **state)
 		     "[   0] south tells: answered ok, status released\n"
 		     "[   0] north > receipt 4 of channel customs\n"
 		     "[   0] south > receipt 4 of channel customs\n");
-	assert_true(pair_check_quiet(&s.pair));
+	assert_true(world_check_quiet(&s.world));
 	story_end(&s);
 }
 
@@ -130,9 +130,9 @@ static void the_provider_refuses_for_a_reason_of_the_clause(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	s.pair.outcome = FOUND_REFUSED;
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	pair_settle(&s.pair);
+	s.world.outcome = FOUND_REFUSED;
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_settle(&s.world);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north appends QUERY 2\n"
 		     "[   0] north > checkpoint 3 of channel customs\n"
@@ -154,10 +154,10 @@ static void the_provider_refuses_for_a_reason_that_nobody_agreed(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	s.pair.outcome = FOUND_REFUSED;
-	s.pair.reason = "bad-weather";
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	pair_settle(&s.pair);
+	s.world.outcome = FOUND_REFUSED;
+	s.world.reason = "bad-weather";
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_settle(&s.world);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north appends QUERY 2\n"
 		     "[   0] north > checkpoint 3 of channel customs\n"
@@ -179,9 +179,9 @@ static void the_provider_fails(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	s.pair.outcome = FOUND_ERROR;
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	pair_settle(&s.pair);
+	s.world.outcome = FOUND_ERROR;
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_settle(&s.world);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north appends QUERY 2\n"
 		     "[   0] north > checkpoint 3 of channel customs\n"
@@ -204,9 +204,9 @@ static void the_provider_answers_outside_the_clause(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	s.pair.found = "confiscated";
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	pair_settle(&s.pair);
+	s.world.found = "confiscated";
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_settle(&s.world);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north appends QUERY 2\n"
 		     "[   0] north > checkpoint 3 of channel customs\n"
@@ -220,11 +220,11 @@ static void the_provider_answers_outside_the_clause(void **state)
 		     "[   0] north takes REPLY 2: error\n"
 		     "[   0] north tells: failed: provider-failed by rule 7/answer/status\n"
 		     "[   0] north > receipt 3 of channel customs\n");
-	assert_int_equal(s.pair.side[SOUTH].alarms, 0); /* nobody's breach: the channel goes on */
-	s.pair.found = NULL;
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	pair_settle(&s.pair);
-	assert_int_equal(s.pair.side[NORTH].last.state, EXCHANGE_ANSWERED);
+	assert_int_equal(s.world.side[SOUTH].alarms, 0); /* nobody's breach: the channel goes on */
+	s.world.found = NULL;
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_settle(&s.world);
+	assert_int_equal(s.world.side[NORTH].last.state, EXCHANGE_ANSWERED);
 	story_end(&s);
 }
 
@@ -235,12 +235,12 @@ static void the_provider_is_silent(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	s.pair.silent_worker = true;
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	pair_settle(&s.pair);
-	s.pair.now_ms += 62001;
-	side_tick(&s.pair.side[SOUTH]);
-	pair_settle(&s.pair);
+	s.world.silent_worker = true;
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_settle(&s.world);
+	s.world.now_ms += 62001;
+	side_tick(&s.world.side[SOUTH]);
+	world_settle(&s.world);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north appends QUERY 2\n"
 		     "[   0] north > checkpoint 3 of channel customs\n"
@@ -263,9 +263,9 @@ static void a_lying_disk_is_noticed(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	s.pair.broken = BREAK_EARLY;
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	pair_settle(&s.pair);
+	s.world.broken = BREAK_EARLY;
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_settle(&s.world);
 	story_end_broken(&s, "north asked for a checkpoint over entries that are not durable");
 }
 

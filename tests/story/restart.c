@@ -9,7 +9,7 @@
 #include "story.h"
 
 /* The smallest steps there are, of both sides in turn. */
-static bool one_step(struct pair *p, unsigned turn)
+static bool one_step(struct world *p, unsigned turn)
 {
 	struct side *s = &p->side[turn % 2];
 
@@ -24,7 +24,7 @@ static bool one_step(struct pair *p, unsigned turn)
 }
 
 /* Plays that many steps that did something; false when there were not so many. */
-static bool steps_play(struct pair *p, unsigned steps)
+static bool steps_play(struct world *p, unsigned steps)
 {
 	for (unsigned turn = 0, idle = 0; steps > 0 && idle < 6; turn++) {
 		bool did = one_step(p, turn);
@@ -35,11 +35,11 @@ static bool steps_play(struct pair *p, unsigned steps)
 	return steps == 0;
 }
 
-static void start_again(struct pair *p, int who)
+static void start_again(struct world *p, int who)
 {
 	side_start(&p->side[who]);
-	pair_connect(p);
-	pair_settle(p);
+	world_connect(p);
+	world_settle(p);
 }
 
 /* ---- two places, line by line ---- */
@@ -51,10 +51,10 @@ static void north_is_killed_after_it_asked(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	side_commit(&s.pair.side[NORTH]);
-	side_crash(&s.pair.side[NORTH]);
-	start_again(&s.pair, NORTH);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	side_commit(&s.world.side[NORTH]);
+	side_crash(&s.world.side[NORTH]);
+	start_again(&s.world, NORTH);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north appends QUERY 2\n"
 		     "[   0] north is killed\n"
@@ -81,7 +81,7 @@ static void north_is_killed_after_it_asked(void **state)
 		     "[   0] north takes REPLY 2: ok\n"
 		     "[   0] north tells: answered ok, status released\n"
 		     "[   0] north > receipt 3 of channel customs\n");
-	assert_true(pair_check_quiet(&s.pair));
+	assert_true(world_check_quiet(&s.world));
 	story_end(&s);
 }
 
@@ -92,9 +92,9 @@ static void north_is_killed_before_its_disk_wrote(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	side_crash(&s.pair.side[NORTH]);
-	start_again(&s.pair, NORTH);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	side_crash(&s.world.side[NORTH]);
+	start_again(&s.world, NORTH);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north appends QUERY 2\n"
 		     "[   0] north is killed\n"
@@ -111,8 +111,8 @@ static void north_is_killed_before_its_disk_wrote(void **state)
 		     "[   0] south takes TALLY 1\n"
 		     "[   0] south takes AGREE 2\n"
 		     "[   0] south > receipt 3 of channel customs\n");
-	assert_int_equal(s.pair.side[NORTH].disk.nexchanges + s.pair.side[SOUTH].disk.nexchanges, 0);
-	assert_true(pair_check_quiet(&s.pair));
+	assert_int_equal(s.world.side[NORTH].disk.nexchanges + s.world.side[SOUTH].disk.nexchanges, 0);
+	assert_true(world_check_quiet(&s.world));
 	story_end(&s);
 }
 
@@ -123,12 +123,12 @@ static void south_is_killed_while_it_looks(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	s.pair.silent_worker = true;
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	pair_settle(&s.pair);
-	s.pair.silent_worker = false;
-	side_crash(&s.pair.side[SOUTH]);
-	start_again(&s.pair, SOUTH);
+	s.world.silent_worker = true;
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_settle(&s.world);
+	s.world.silent_worker = false;
+	side_crash(&s.world.side[SOUTH]);
+	start_again(&s.world, SOUTH);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north appends QUERY 2\n"
 		     "[   0] north > checkpoint 3 of channel customs\n"
@@ -140,13 +140,13 @@ static void south_is_killed_while_it_looks(void **state)
 		     "[   0] south appends GENESIS 0\n"
 		     "[   0] south appends TALLY 1\n"
 		     "[   0] south appends AGREE 2\n"
-		     "[   0] south looks up clause 7\n"
 		     "[   0] north and south connect\n"
 		     "[   0] south > receipt 3 of channel customs\n"
+		     "[   0] south looks up clause 7\n"
 		     "[   0] north > checkpoint 3 of channel customs\n"
 		     "[   0] south > entries 0 to 2 from the ledger\n"
-		     "[   0] south appends REPLY 3: ok\n"
 		     "[   0] south > checkpoint 3 of channel customs\n"
+		     "[   0] south appends REPLY 3: ok\n"
 		     "[   0] north takes GENESIS 0\n"
 		     "[   0] north takes TALLY 1\n"
 		     "[   0] north takes AGREE 2\n"
@@ -155,13 +155,13 @@ static void south_is_killed_while_it_looks(void **state)
 		     "[   0] north > receipt 3 of channel customs\n"
 		     "[   0] north tells: answered ok, status released\n"
 		     "[   0] north > receipt 4 of channel customs\n");
-	assert_true(pair_check_quiet(&s.pair));
+	assert_true(world_check_quiet(&s.world));
 	story_end(&s);
 }
 
 /* ---- every place ---- */
 
-static void outcome_check(const struct pair *p)
+static void outcome_check(const struct world *p)
 {
 	const struct side *north = &p->side[NORTH], *south = &p->side[SOUTH];
 
@@ -175,32 +175,32 @@ static void outcome_check(const struct pair *p)
 }
 
 /* Kills `who` after that many steps of one exchange. False when the exchange was over before. */
-static bool killed_after(unsigned steps, int who, enum pair_break broken, char *fault)
+static bool killed_after(unsigned steps, int who, enum world_break broken, char *fault)
 {
 	struct story s;
 
 	story_begin(&s, true);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	bool more = steps_play(&s.pair, steps);
-	s.pair.broken = broken;
-	side_crash(&s.pair.side[who]);
-	s.pair.broken = BREAK_NOTHING;
-	start_again(&s.pair, who);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	bool more = steps_play(&s.world, steps);
+	s.world.broken = broken;
+	side_crash(&s.world.side[who]);
+	s.world.broken = BREAK_NOTHING;
+	start_again(&s.world, who);
 	if (broken == BREAK_NOTHING) {
-		assert_true(pair_check_quiet(&s.pair));
-		outcome_check(&s.pair);
-	} else if (pair_check_quiet(&s.pair) && s.pair.side[NORTH].alarms + s.pair.side[SOUTH].alarms > 0) {
-		snprintf(s.pair.fault, sizeof s.pair.fault, "alarm");
+		assert_true(world_check_quiet(&s.world));
+		outcome_check(&s.world);
+	} else if (world_check_quiet(&s.world) && s.world.side[NORTH].alarms + s.world.side[SOUTH].alarms > 0) {
+		snprintf(s.world.fault, sizeof s.world.fault, "alarm");
 	}
-	snprintf(fault, PAIR_FAULT_MOST, "%s", s.pair.fault);
-	s.pair.fault[0] = '\0';
+	snprintf(fault, FAULT_MOST, "%s", s.world.fault);
+	s.world.fault[0] = '\0';
 	story_end(&s);
 	return more;
 }
 
 static void either_is_killed_between_any_two_steps(void **state)
 {
-	char	 fault[PAIR_FAULT_MOST];
+	char	 fault[FAULT_MOST];
 	unsigned places = 0;
 
 	(void)state;
@@ -216,7 +216,7 @@ static void either_is_killed_between_any_two_steps(void **state)
  */
 static void a_disk_that_loses_is_found_out(void **state)
 {
-	char	 fault[PAIR_FAULT_MOST];
+	char	 fault[FAULT_MOST];
 	unsigned found = 0, healed = 0;
 
 	(void)state;
@@ -238,15 +238,15 @@ static void both_are_killed(void **state)
 			struct story s;
 
 			story_begin(&s, true);
-			side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-			steps_play(&s.pair, first);
-			side_crash(&s.pair.side[SOUTH]);
-			side_start(&s.pair.side[SOUTH]);
-			pair_connect(&s.pair);
-			steps_play(&s.pair, second);
-			side_crash(&s.pair.side[NORTH]);
-			start_again(&s.pair, NORTH);
-			assert_true(pair_check_quiet(&s.pair));
+			side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+			steps_play(&s.world, first);
+			side_crash(&s.world.side[SOUTH]);
+			side_start(&s.world.side[SOUTH]);
+			world_connect(&s.world);
+			steps_play(&s.world, second);
+			side_crash(&s.world.side[NORTH]);
+			start_again(&s.world, NORTH);
+			assert_true(world_check_quiet(&s.world));
 			story_end(&s);
 		}
 }
@@ -261,15 +261,15 @@ static void the_wire_is_cut_between_any_two_steps(void **state)
 		struct story s;
 
 		story_begin(&s, true);
-		side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-		more = steps_play(&s.pair, steps);
-		pair_cut(&s.pair);
-		pair_connect(&s.pair);
-		pair_settle(&s.pair);
-		assert_true(pair_check_quiet(&s.pair));
-		assert_int_equal(s.pair.side[NORTH].finals, 1);
-		assert_int_equal(s.pair.side[SOUTH].lookups, 1);
-		assert_int_equal(s.pair.side[NORTH].disk.nlogs, 2);
+		side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+		more = steps_play(&s.world, steps);
+		world_cut(&s.world);
+		world_connect(&s.world);
+		world_settle(&s.world);
+		assert_true(world_check_quiet(&s.world));
+		assert_int_equal(s.world.side[NORTH].finals, 1);
+		assert_int_equal(s.world.side[SOUTH].lookups, 1);
+		assert_int_equal(s.world.side[NORTH].disk.nlogs, 2);
 		story_end(&s);
 	}
 }
@@ -283,11 +283,11 @@ static void south_stops_in_order_and_comes_back(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	pair_settle(&s.pair);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_settle(&s.world);
 	story_listen_again(&s);
-	side_stop(&s.pair.side[SOUTH]);
-	start_again(&s.pair, SOUTH);
+	side_stop(&s.world.side[SOUTH]);
+	start_again(&s.world, SOUTH);
 	story_is(&s, "[   0] south appends TALLY 3\n"
 		     "[   0] south > checkpoint 4 of channel customs\n"
 		     "[   0] south stops in order\n"
@@ -309,7 +309,7 @@ static void south_stops_in_order_and_comes_back(void **state)
 		     "[   0] north takes AGREE 2\n"
 		     "[   0] north > receipt 4 of channel customs\n"
 		     "[   0] north > receipt 3 of channel customs\n");
-	assert_true(pair_check_quiet(&s.pair));
+	assert_true(world_check_quiet(&s.world));
 	story_end(&s);
 }
 
@@ -321,13 +321,13 @@ static void a_question_meets_a_stop(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	side_commit(&s.pair.side[NORTH]);
-	side_work(&s.pair.side[NORTH]);
-	side_step(&s.pair.side[SOUTH], &end);
-	pair_settle(&s.pair);
-	side_stop(&s.pair.side[SOUTH]);
-	start_again(&s.pair, SOUTH);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	side_commit(&s.world.side[NORTH]);
+	side_work(&s.world.side[NORTH]);
+	side_step(&s.world.side[SOUTH], &end);
+	world_settle(&s.world);
+	side_stop(&s.world.side[SOUTH]);
+	start_again(&s.world, SOUTH);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north appends QUERY 2\n"
 		     "[   0] north > checkpoint 3 of channel customs\n"
@@ -343,13 +343,13 @@ static void a_question_meets_a_stop(void **state)
 		     "[   0] south appends GENESIS 0\n"
 		     "[   0] south appends TALLY 1\n"
 		     "[   0] south appends AGREE 2\n"
-		     "[   0] south looks up clause 7\n"
 		     "[   0] north and south connect\n"
 		     "[   0] south > receipt 3 of channel customs\n"
+		     "[   0] south looks up clause 7\n"
 		     "[   0] north > checkpoint 3 of channel customs\n"
 		     "[   0] south > entries 0 to 2 from the ledger\n"
-		     "[   0] south appends REPLY 3: ok\n"
 		     "[   0] south > checkpoint 3 of channel customs\n"
+		     "[   0] south appends REPLY 3: ok\n"
 		     "[   0] north takes GENESIS 0\n"
 		     "[   0] north takes TALLY 1\n"
 		     "[   0] north takes AGREE 2\n"
@@ -358,7 +358,7 @@ static void a_question_meets_a_stop(void **state)
 		     "[   0] north > receipt 3 of channel customs\n"
 		     "[   0] north tells: answered ok, status released\n"
 		     "[   0] north > receipt 4 of channel customs\n");
-	assert_true(pair_check_quiet(&s.pair));
+	assert_true(world_check_quiet(&s.world));
 	story_end(&s);
 }
 
@@ -369,15 +369,15 @@ static void a_new_day_begins(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	side_ask(&s.pair.side[NORTH], "duty-assessment", "2026-1", NULL);
-	pair_settle(&s.pair);
+	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
+	world_settle(&s.world);
 	story_listen_again(&s);
-	s.pair.now_ms += 86400000;
+	s.world.now_ms += 86400000;
 	for (int i = 0; i < 2; i++) {
-		side_tick(&s.pair.side[NORTH]);
-		side_tick(&s.pair.side[SOUTH]);
+		side_tick(&s.world.side[NORTH]);
+		side_tick(&s.world.side[SOUTH]);
 	}
-	pair_settle(&s.pair);
+	world_settle(&s.world);
 	story_is(&s, "[86400000] north appends TALLY 3\n"
 		     "[86400000] south appends TALLY 3\n"
 		     "[86400000] north > checkpoint 4 of channel customs\n"
@@ -386,7 +386,7 @@ static void a_new_day_begins(void **state)
 		     "[86400000] north takes TALLY 3\n"
 		     "[86400000] south > receipt 4 of channel customs\n"
 		     "[86400000] north > receipt 4 of channel customs\n");
-	assert_true(pair_check_quiet(&s.pair));
+	assert_true(world_check_quiet(&s.world));
 	story_end(&s);
 }
 
@@ -395,11 +395,11 @@ static void more_than_a_window_waits(void **state)
 {
 	struct story s;
 	struct draft filler = {.kind = KIND_ANCHOR};
-	struct side *north = &s.pair.side[NORTH];
+	struct side *north = &s.world.side[NORTH];
 
 	(void)state;
 	story_begin(&s, true);
-	pair_cut(&s.pair);
+	world_cut(&s.world);
 	for (int epoch = 0; epoch < 2; epoch++) {
 		for (int i = 0; i < 2 * CHANNEL_WINDOW; i++) {
 			side_append(north, &filler);
@@ -414,9 +414,9 @@ static void more_than_a_window_waits(void **state)
 			side_start(north);
 		}
 	}
-	pair_connect(&s.pair);
-	pair_settle(&s.pair);
-	assert_true(pair_check_quiet(&s.pair));
+	world_connect(&s.world);
+	world_settle(&s.world);
+	assert_true(world_check_quiet(&s.world));
 	story_end(&s);
 }
 

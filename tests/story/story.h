@@ -10,13 +10,13 @@
 #ifndef MITHAQ_TESTS_STORY_H
 #define MITHAQ_TESTS_STORY_H
 
-#include "pair.h"
+#include "world.h"
 
 struct story {
-	struct pair pair;
-	char	   *text;
-	size_t	    n;
-	FILE	   *trace;
+	struct world world;
+	char	    *text;
+	size_t	     n;
+	FILE	    *trace;
 };
 
 /* Both sides started, connected and at rest; the trace begins after that. */

@@ -324,6 +324,200 @@ static void test_answers_to_one_who_receipts(void **state)
 	foe_done(f);
 }
 
+/* ---- withdrawals ---- */
+
+static struct re re_of(const struct foe *f, uint64_t index)
+{
+	struct re re = {.index = index, .leaf = f->log[0].leaf[index]};
+
+	memcpy(re.epoch, f->log[0].epoch.b, EPOCH_SIZE);
+	return re;
+}
+
+static void foe_withdraw(struct foe *f, const struct re *re)
+{
+	foe_say(f, 0, 0, &(struct foe_draft){.kind = KIND_CANCEL, .re = re});
+}
+
+/* What was withdrawn has its end, and what the worker finds later goes nowhere. */
+static void test_a_question_is_withdrawn(void **state)
+{
+	struct foe *f = foe_make();
+
+	(void)state;
+	foe_say(f, 0, 0, &question);
+	foe_checkpoint(f, 0, 0, 3);
+	assert_int_equal(f->lookups, 1);
+	struct re re = re_of(f, 2);
+	foe_withdraw(f, &re);
+	assert_int_equal(f->replies, 0); /* no checkpoint covers it yet */
+	foe_checkpoint(f, 0, 0, 4);
+	foe_turn(f);
+	assert_int_equal(f->replies, 1);
+	assert_int_equal(f->last_status, STATUS_ERROR);
+	foe_found(f, f->ticket[0]);
+	foe_turn(f);
+	assert_int_equal(f->replies, 1);
+	assert_int_equal(f->answers, 1);
+	foe_done(f);
+}
+
+/* Everything that a CANCEL can say wrongly of the question at index 2, which stays unanswered. */
+static void withdrawals_without_effect(struct foe *f, unsigned turn)
+{
+	struct re re = re_of(f, 2);
+
+	switch (turn % 6) {
+	case 0: /* another leaf */
+		re.leaf.b[turn % HASH_SIZE] ^= 1;
+		break;
+	case 1: /* another place with the right leaf */
+		re.index = 3 + turn;
+		break;
+	case 2: /* an epoch that nobody has */
+		re.epoch[0] ^= 1;
+		break;
+	case 3: /* the same mixture of epoch and index */
+		re.index ^= 1;
+		re.epoch[8] ^= 1;
+		break;
+	case 4: /* a CANCEL */
+		re = re_of(f, f->log[0].n - 1);
+		break;
+	case 5: /* a question of the house */
+		memcpy(re.epoch, f->own.b, EPOCH_SIZE);
+		re.index = f->nown - 1;
+		re.leaf = f->own_leaf[f->nown - 1];
+		break;
+	default:
+		break;
+	}
+	foe_withdraw(f, &re);
+}
+
+static void test_withdrawals_of_what_is_not_theirs(void **state)
+{
+	struct foe *f = foe_make();
+
+	(void)state;
+	foe_asked(f);
+	foe_turn(f);
+	foe_say(f, 0, 0, &question);
+	foe_checkpoint(f, 0, 0, 3);
+	uint64_t own = f->nown;
+	for (unsigned i = 0; i < 12000; i++) {
+		withdrawals_without_effect(f, i);
+		if (i % 64 != 63)
+			continue;
+		foe_checkpoint(f, 0, 0, f->log[0].n);
+		foe_turn(f);
+	}
+	assert_int_equal(f->nown, own);
+	assert_int_equal(f->replies + f->answers + f->alarms + f->closes, 0);
+	foe_found(f, f->ticket[0]); /* and the question has its answer */
+	foe_turn(f);
+	assert_int_equal(f->last_status, STATUS_OK);
+	foe_done(f);
+}
+
+/* One question withdrawn without end is withdrawn once; nobody answers a withdrawal. */
+static void test_withdrawals_without_end(void **state)
+{
+	struct foe *f = foe_make();
+
+	(void)state;
+	foe_say(f, 0, 0, &question);
+	struct re re = re_of(f, 2);
+	for (unsigned i = 0; i < 12000; i++) {
+		foe_withdraw(f, &re);
+		if (i % 64 != 63)
+			continue;
+		foe_checkpoint(f, 0, 0, f->log[0].n);
+		foe_turn(f);
+	}
+	assert_int_equal(f->replies, 1);
+	assert_int_equal(f->answers, 1);
+	assert_int_equal(f->alarms + f->closes, 0);
+	foe_done(f);
+}
+
+static void test_an_answer_is_not_withdrawn(void **state)
+{
+	struct foe *f = foe_make();
+
+	(void)state;
+	foe_say(f, 0, 0, &question);
+	foe_checkpoint(f, 0, 0, 3);
+	foe_found(f, f->ticket[0]);
+	foe_turn(f);
+	struct re re = re_of(f, 2);
+	foe_withdraw(f, &re);
+	foe_checkpoint(f, 0, 0, 4);
+	foe_turn(f);
+	assert_int_equal(f->replies, 1);
+	assert_int_equal(f->last_status, STATUS_OK);
+	foe_done(f);
+}
+
+/* Asking and withdrawing in turn is asking: what was withdrawn counts against the day. */
+static void test_withdrawn_questions_count(void **state)
+{
+	struct foe *f = foe_make();
+
+	(void)state;
+	for (unsigned i = 0; i < 45; i++) {
+		foe_say(f, 0, 0, &question);
+		struct re re = re_of(f, f->log[0].n - 1);
+		foe_withdraw(f, &re);
+		foe_checkpoint(f, 0, 0, f->log[0].n);
+		foe_turn(f);
+	}
+	assert_int_equal(f->lookups, 40);
+	assert_int_equal(f->replies, 45);
+	foe_done(f);
+}
+
+static void house_withdraws(struct foe *f, const uint8_t mid[MID_SIZE])
+{
+	struct channel_event e = {.type = EVENT_CANCEL};
+
+	memcpy(e.cancel.mid, mid, MID_SIZE);
+	foe_step(f, &e);
+	foe_turn(f);
+}
+
+/* The house withdraws, twice; the foe does not care and answers, and that answer stands. */
+static void test_a_withdrawal_is_ignored(void **state)
+{
+	struct foe	*f = foe_make();
+	struct re	 re = {0};
+	struct foe_draft d = {.kind = KIND_REPLY, .declaration = "released", .re = &re, .clause = 9};
+	uint8_t		 mid[MID_SIZE];
+
+	(void)state;
+	foe_asked(f);
+	foe_turn(f);
+	memcpy(re.epoch, f->own.b, EPOCH_SIZE);
+	re.index = f->nown - 1;
+	re.leaf = f->own_leaf[f->nown - 1];
+	struct live *l = live_by_place(&f->channel->asked, &(struct place){.epoch = f->own, .index = re.index});
+	assert_non_null(l);
+	memcpy(mid, l->mid, MID_SIZE);
+	uint64_t own = f->nown;
+	house_withdraws(f, mid);
+	assert_int_equal(f->nown, own + 1);
+	house_withdraws(f, mid);
+	assert_int_equal(f->nown, own + 1);
+	foe_say(f, 0, 0, &d);
+	foe_checkpoint(f, 0, 0, 3);
+	assert_int_equal(f->answers, 1);
+	foe_turn(f);
+	own = f->nown;
+	house_withdraws(f, mid);
+	assert_int_equal(f->nown, own);
+	foe_done(f);
+}
+
 /* ---- unknown agreements ---- */
 
 static void test_agreements_that_do_not_exist(void **state)
@@ -476,6 +670,12 @@ int main(void)
 		cmocka_unit_test(test_quota_by_another_day),
 		cmocka_unit_test(test_answers_to_one_who_receipts_nothing),
 		cmocka_unit_test(test_answers_to_one_who_receipts),
+		cmocka_unit_test(test_a_question_is_withdrawn),
+		cmocka_unit_test(test_withdrawals_of_what_is_not_theirs),
+		cmocka_unit_test(test_withdrawals_without_end),
+		cmocka_unit_test(test_an_answer_is_not_withdrawn),
+		cmocka_unit_test(test_withdrawn_questions_count),
+		cmocka_unit_test(test_a_withdrawal_is_ignored),
 		cmocka_unit_test(test_agreements_that_do_not_exist),
 		cmocka_unit_test(test_smaller_checkpoint_with_another_root),
 		cmocka_unit_test(test_same_size_with_another_root),

@@ -347,6 +347,8 @@ static void refused_at_the_door(void **state)
 		{"GET /v1/status", "Authorization: Bearer mq_test_00000000000000000000000000000000\r\n", 401, "token-expired"},
 		{"GET /v1/nothing", "", 404, "not-found"},
 		{"DELETE /v1/queries", "", 405, "method-not-allowed"},
+		{"DELETE /v1/queries/q_00000000000000000000000000", "", 401, "token-missing"},
+		{"DELETE /v1/queries/q_00000000000000000000000000/evidence", "", 405, "method-not-allowed"},
 		{"GET /v1/queries/", "", 404, "not-found"},
 		{"GET /v1/problems/nothing", "", 404, "not-found"},
 	};
@@ -376,6 +378,8 @@ static void refused_with_a_token(void **state)
 		{"POST /v1/queries", "", 400, "malformed"},
 		{"GET /v1/queries/q_short", "", 404, "not-found"},
 		{"GET /v1/queries/q_00000000000000000000000000?wait=x", "", 400, "malformed"},
+		{"DELETE /v1/queries/q_short", "", 404, "not-found"},
+		{"DELETE /v1/queries/q_00000000000000000000000000?wait=1", "", 400, "malformed"},
 		{"GET /v1/clauses?asks=you", "", 400, "malformed"},
 		{"GET /v1/clauses/customs/nothing/request.schema.json", "", 404, "not-found"},
 	};
@@ -712,6 +716,168 @@ static void evidence_of_another_clause(void **state)
 	memcpy(token, good, sizeof good);
 }
 
+/* ---- withdrawing ---- */
+
+/* DELETE: the reader is asked what the exchange is. */
+static int withdraw(const struct exchange *x, const char *headers)
+{
+	char line[128], id[29];
+	int  fd = dial_unix();
+
+	exchange_id_write(x->mid, id);
+	snprintf(line, sizeof line, "DELETE /v1/queries/%s", id);
+	nheard = 0;
+	request(fd, line, with_token(headers), "");
+	WAIT_UNTIL(nheard == 1);
+	assert_int_equal(heard[0].type, READER_SHOW);
+	return fd;
+}
+
+/* The reader shows it, so the core is told to withdraw it. */
+static void withdrawal_at_core(const struct exchange *x, struct withdrawal *out)
+{
+	say_exchange(x);
+	WAIT_UNTIL(nheard == 1);
+	assert_int_equal(heard[0].type, DESK_CANCEL);
+	assert_int_equal(withdrawal_read(buffer_bytes(&heard[0].payload), out), ERR_OK);
+	assert_memory_equal(out->mid, x->mid, MID_SIZE);
+	assert_true(bytes_is(out->account, "app"));
+}
+
+static void state_is(int fd, unsigned status, const char *expected)
+{
+	struct answered got;
+
+	answer_read(fd, &got);
+	assert_int_equal(got.status, status);
+	assert_string_equal(text(got.json, "state"), expected);
+	answered_done(&got);
+}
+
+static void a_question_is_withdrawn(void **state)
+{
+	(void)state;
+	struct exchange	  x = exchange_made(EXCHANGE_DELIVERED);
+	struct withdrawal w;
+	int		  fd = withdraw(&x, "");
+
+	withdrawal_at_core(&x, &w);
+	nheard = 0;
+	say_state(w.ticket, false, &x);
+	WAIT_UNTIL(nheard == 1); /* shown as it is now, by the reader as at GET */
+	assert_int_equal(heard[0].type, READER_SHOW);
+	say_exchange(&x);
+	state_is(fd, 202, "delivered");
+}
+
+static void a_patient_withdrawal_is_told_the_end(void **state)
+{
+	(void)state;
+	struct exchange	  x = exchange_made(EXCHANGE_ACCEPTED), end = exchange_made(EXCHANGE_FAILED);
+	struct withdrawal w;
+	int		  fd = withdraw(&x, "Prefer: wait=20\r\n");
+
+	end.status = STATUS_ERROR;
+	end.reason = bytes_text("cancelled");
+	withdrawal_at_core(&x, &w);
+	nheard = 0;
+	say_state(w.ticket, false, &x);
+	WAIT_UNTIL(nheard == 1);
+	say_exchange(&x); /* parked: it has no end */
+	say_state(0xffffffff, true, &end);
+	WAIT_UNTIL(nheard >= 1);
+	say_exchange(&end);
+	state_is(fd, 200, "failed");
+}
+
+/* Where nothing can be withdrawn the core is not troubled. */
+static void what_is_not_withdrawn(void **state)
+{
+	(void)state;
+	struct exchange answered = exchange_made(EXCHANGE_ANSWERED), theirs = exchange_made(EXCHANGE_ACCEPTED);
+	int		fd = withdraw(&answered, "");
+
+	say_exchange(&answered);
+	expect_code(fd, 409, "ended");
+	theirs.ours = false;
+	fd = withdraw(&theirs, "");
+	say_exchange(&theirs);
+	expect_code(fd, 404, "not-found");
+	assert_int_equal(nheard, 0);
+}
+
+/* A token for other clauses neither sees the exchange nor withdraws it. */
+static void a_withdrawal_under_another_clause(void **state)
+{
+	(void)state;
+	struct exchange x = exchange_of_clause_7();
+	char		good[64];
+
+	x.state = EXCHANGE_ACCEPTED;
+	memcpy(good, token, sizeof good);
+	assert_int_equal(run("--home %s/us token new far --clauses customs/other", room), EXIT_DONE);
+	snprintf(token, sizeof token, "%.*s", (int)strcspn(said, "\n"), said);
+	int fd = withdraw(&x, "");
+	say_exchange(&x);
+	expect_code(fd, 404, "not-found");
+	assert_int_equal(nheard, 0);
+	memcpy(token, good, sizeof good);
+}
+
+static void a_withdrawal_fails(void **state)
+{
+	(void)state;
+	static const struct {
+		uint8_t	    failure;
+		unsigned    status;
+		const char *code;
+	} cases[] = {
+		{FAILURE_ENDED, 409, "ended"},
+		{FAILURE_NOT_FOUND, 404, "not-found"},
+		{FAILURE_BUSY, 503, "busy"},
+		{FAILURE_LEDGER_STOPPED, 503, "ledger-stopped"},
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		uint8_t		  memory[64];
+		struct builder	  b = builder_on(memory, sizeof memory);
+		struct exchange	  x = exchange_made(EXCHANGE_ACCEPTED);
+		struct withdrawal w;
+		int		  fd = withdraw(&x, "");
+
+		withdrawal_at_core(&x, &w);
+		build_u32(&b, w.ticket);
+		build_u8(&b, cases[i].failure);
+		build_u64(&b, 0);
+		build_bytes16(&b, bytes_text(""));
+		say(core, DESK_FAILED, &b);
+		expect_code(fd, cases[i].status, cases[i].code);
+	}
+}
+
+/* The core goes with the withdrawal in its hands: nobody can say whether it was written. */
+static void the_core_goes_with_a_withdrawal(void **state)
+{
+	(void)state;
+	struct exchange	  x = exchange_made(EXCHANGE_ACCEPTED);
+	struct withdrawal w;
+	struct answered	  got;
+	int		  fd = withdraw(&x, "");
+
+	withdrawal_at_core(&x, &w);
+	pipe_free(core);
+	answer_read(fd, &got);
+	assert_int_equal(got.status, 503);
+	assert_string_equal(text(got.json, "code"), "busy");
+	assert_true(json_is_null(json_object_get(got.json, "left_the_house")));
+	answered_done(&got);
+	fd = dial_unix();
+	request(fd, "DELETE /v1/queries/q_00000000000000000000000000", with_token(""), "");
+	expect_code(fd, 503, "busy");
+	core = hand_over(ROLE_CORE);
+	an_answer_comes(state);
+}
+
 /* Last: the ledger does not come back by itself. */
 static void the_ledger_stopped(void **state)
 {
@@ -821,6 +987,12 @@ int main(void)
 		cmocka_unit_test(the_core_goes_and_comes),
 		cmocka_unit_test(a_revoked_token),
 		cmocka_unit_test(evidence_of_another_clause),
+		cmocka_unit_test(a_question_is_withdrawn),
+		cmocka_unit_test(a_patient_withdrawal_is_told_the_end),
+		cmocka_unit_test(what_is_not_withdrawn),
+		cmocka_unit_test(a_withdrawal_under_another_clause),
+		cmocka_unit_test(a_withdrawal_fails),
+		cmocka_unit_test(the_core_goes_with_a_withdrawal),
 		cmocka_unit_test(the_ledger_stopped),
 	};
 

@@ -218,6 +218,41 @@ static void miss_and_refusal(void **state)
 	json_decref(json);
 }
 
+static void failure_is(const struct exchange *x, enum lang lang, const char *reason, const char *said)
+{
+	json_t	     *json = exchange_of(x, lang);
+	const json_t *failure = json_object_get(json, "failure");
+
+	assert_string_equal(text(json, "state"), "failed");
+	assert_string_equal(text(failure, "reason"), reason);
+	if (said != NULL)
+		assert_string_equal(text(failure, "text"), said);
+	else
+		assert_true(json_is_null(json_object_get(failure, "text")));
+	assert_null(json_object_get(json, "fields"));
+	assert_null(json_object_get(json, "refusal"));
+	json_decref(json);
+}
+
+/* Why there is no answer; what a partner of a later version says stays its own word. */
+static void a_failure_says_why(void **state)
+{
+	(void)state;
+	struct exchange x = exchange_made();
+
+	x.state = EXCHANGE_FAILED;
+	x.status = STATUS_ERROR;
+	x.reason = bytes_text("cancelled");
+	failure_is(&x, LANG_EN, "cancelled", "who asked withdrew the question before it was answered");
+	failure_is(&x, LANG_AR, "cancelled", "سحب السائل الاستعلام قبل أن يُجاب");
+	x.reason = bytes_text("rained-out");
+	failure_is(&x, LANG_EN, "rained-out", NULL);
+	/* The partner said ok and its answer was outside the clause: no reason of its stands in the entry. */
+	x.status = STATUS_OK;
+	x.reason = BYTES_NONE;
+	failure_is(&x, LANG_EN, "answer-not-permitted", "the answer was outside the clause and is not shown");
+}
+
 /* ---- catalogue ---- */
 
 static void catalogue_and_schema(void **state)
@@ -364,6 +399,7 @@ int main(void)
 		cmocka_unit_test(an_answer),
 		cmocka_unit_test(nothing_outside_the_clause),
 		cmocka_unit_test(miss_and_refusal),
+		cmocka_unit_test(a_failure_says_why),
 		cmocka_unit_test(catalogue_and_schema),
 		cmocka_unit_test(a_cause_is_told_in_arabic),
 		cmocka_unit_test(a_cause_that_no_table_knows_stays),

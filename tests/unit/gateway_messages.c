@@ -99,6 +99,44 @@ static void an_ask_keeps_its_limits(void **state)
 	assert_int_equal(ask_read(builder_bytes(&b), &back), ERR_TOO_LONG);
 }
 
+static bool withdrawal_again(struct bytes v, struct builder *again)
+{
+	struct withdrawal w;
+
+	if (withdrawal_read(v, &w) != ERR_OK)
+		return false;
+	withdrawal_write(again, &w);
+	return true;
+}
+
+static void a_withdrawal_comes_back(void **state)
+{
+	(void)state;
+	struct withdrawal w = {.ticket = 9, .account = bytes_text("tariff-desk"), .mid = {1, 2, 3}}, back;
+	struct builder	  b = builder_on(wire, sizeof wire);
+
+	withdrawal_write(&b, &w);
+	assert_int_equal(withdrawal_read(builder_bytes(&b), &back), ERR_OK);
+	assert_int_equal(back.ticket, 9);
+	assert_true(bytes_equal(back.account, w.account));
+	assert_memory_equal(back.mid, w.mid, MID_SIZE);
+	uint8_t *copy = exact_copy(builder_bytes(&b));
+	assert_true(reader_is_strict(withdrawal_again, bytes_of(copy, b.n)));
+	free(copy);
+}
+
+static void a_withdrawal_keeps_its_limits(void **state)
+{
+	(void)state;
+	static const uint8_t large[ACCOUNT_MOST + 1];
+	struct withdrawal    w = {.account = bytes_of(large, sizeof large)}, back = {.ticket = 77};
+	struct builder	     b = builder_on(wire, sizeof wire);
+
+	withdrawal_write(&b, &w);
+	assert_int_equal(withdrawal_read(builder_bytes(&b), &back), ERR_TOO_LONG);
+	assert_int_equal(back.ticket, 77);
+}
+
 static void an_exchange_comes_back(void **state)
 {
 	(void)state;
@@ -173,7 +211,13 @@ static void a_decision_comes_back(void **state)
 static void states_come_back(void **state)
 {
 	(void)state;
-	struct partner_state  p = {.name = "cbp.us.example", .connected = true, .since_ms = 5, .cause = "refused", .unreceipted = 3};
+	struct partner_state  p = {.name = "cbp.us.example",
+				   .connected = true,
+				   .since_ms = 5,
+				   .cause = "refused",
+				   .unreceipted = 3,
+				   .frozen = "border,customs",
+				   .waiting = "customs"};
 	struct channel_status s = {
 		.partner = "cbp.us.example", .channel = "customs", .own_origin = "a/mithaq/b/c/00", .own_size = 9, .unanswered = 1};
 	struct builder b = builder_on(wire, sizeof wire);
@@ -211,6 +255,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_ask_comes_back),
 		cmocka_unit_test(an_ask_keeps_its_limits),
+		cmocka_unit_test(a_withdrawal_comes_back),
+		cmocka_unit_test(a_withdrawal_keeps_its_limits),
 		cmocka_unit_test(an_exchange_comes_back),
 		cmocka_unit_test(an_unknown_state_is_refused),
 		cmocka_unit_test(an_id_is_read_as_it_is_printed),

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -35,6 +36,7 @@ struct board {
 	atomic_int  turn;
 	atomic_int  reloads, ledger_stops;
 	atomic_bool setup_fails;
+	atomic_bool core_is_busy; /* and does not see that its keeper is gone */
 };
 
 static struct board *board;
@@ -64,11 +66,17 @@ static void lost(void *arg unused_arg, enum err why unused_arg)
 {
 }
 
+static void keeper_lost(void *arg, enum err why unused_arg)
+{
+	if (!atomic_load(&board->core_is_busy))
+		process_leave(arg, EXIT_TROUBLE);
+}
+
 /* Pipes of this process; the test's processes keep them all. */
 static void meet(struct process *p, enum role role, unsigned which unused_arg, int fd)
 {
 	uint8_t	     me = (uint8_t)p->role;
-	struct pipe *pipe = pipe_new(p->base, fd, heard, lost, p);
+	struct pipe *pipe = pipe_new(p->base, fd, heard, role == ROLE_KEEPER ? keeper_lost : lost, p);
 
 	tell(&board->met[p->role][role]);
 	(void)pipe_send(pipe, GREETING, bytes_of(&me, 1), -1);
@@ -299,6 +307,24 @@ static void test_a_core_whose_ledger_failed_stays_down(void **state unused_arg)
 	assert_int_equal(gateway_ends(), EXIT_STOPPED);
 }
 
+/* The keeper hears of the core's end by their pipe, and the parent may hear of the keeper's end first. */
+static void test_a_core_whose_ledger_failed_stays_down_although_its_keeper_ends_first(void **state unused_arg)
+{
+	atomic_store(&board->core_is_busy, true);
+	all_up();
+	child_kill(ROLE_CORE, SIGSTOP);
+	child_kill(ROLE_KEEPER, SIGKILL);
+	while (kill(atomic_load(&board->pid[ROLE_KEEPER]), 0) == 0)
+		sched_yield();
+	child_kill(ROLE_CORE, SIGUSR1);
+	child_kill(ROLE_CORE, SIGCONT);
+	WAIT_UNTIL(atomic_load(&board->ledger_stops) == 1);
+	assert_int_equal(atomic_load(&board->started[ROLE_CORE]), 1);
+	assert_int_equal(atomic_load(&board->started[ROLE_KEEPER]), 1);
+	assert_int_equal(kill(gateway, SIGTERM), 0);
+	assert_int_equal(gateway_ends(), EXIT_STOPPED);
+}
+
 static void test_reload_reaches_the_desk(void **state unused_arg)
 {
 	all_up();
@@ -348,6 +374,7 @@ int main(void)
 		TEST(test_core_and_keeper_live_and_die_together),
 		TEST(test_keeper_and_core_live_and_die_together),
 		TEST(test_a_core_whose_ledger_failed_stays_down),
+		TEST(test_a_core_whose_ledger_failed_stays_down_although_its_keeper_ends_first),
 		TEST(test_reload_reaches_the_desk),
 		TEST(test_two_gateways_never_share_a_folder),
 		TEST(test_a_process_that_cannot_be_set_up_ends_the_start),

@@ -1,0 +1,315 @@
+/* world.c: names, keys and agreements; beginning and end. */
+#include "world.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "crypto/hash.h"
+
+/* ---- small things ---- */
+
+uint64_t world_draw(struct world *w, uint64_t below)
+{
+	uint64_t z = (w->random += 0x9e3779b97f4a7c15ull); /* splitmix64 */
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+	z ^= z >> 31;
+	return below ? z % below : z;
+}
+
+void world_draw_bytes(struct world *w, uint8_t *out, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = (uint8_t)world_draw(w, 256);
+}
+
+void world_fault(struct world *w, const char *format, ...)
+{
+	va_list args;
+
+	if (w->fault[0] != '\0')
+		return;
+	va_start(args, format);
+	vsnprintf(w->fault, sizeof w->fault, format, args);
+	va_end(args);
+	if (w->trace != NULL)
+		fprintf(w->trace, "[%4" PRIu64 "] FAULT %s\n", w->now_ms - START_MS, w->fault);
+}
+
+void world_trace(struct side *s, const char *format, ...)
+{
+	va_list args;
+
+	if (s->world->trace == NULL)
+		return;
+	fprintf(s->world->trace, "[%4" PRIu64 "] %s ", s->world->now_ms - START_MS, s->shown);
+	va_start(args, format);
+	vfprintf(s->world->trace, format, args);
+	va_end(args);
+	fputc('\n', s->world->trace);
+}
+
+const char *world_epoch(const struct world *w, const struct epoch *epoch)
+{
+	static char	text[4][16];
+	static unsigned turn;
+
+	if (!w->slow)
+		return "";
+	turn = (turn + 1) % COUNT_OF(text);
+	snprintf(text[turn], sizeof text[turn], " of %02x%02x%02x", epoch->b[0], epoch->b[1], epoch->b[EPOCH_SIZE - 1]);
+	return text[turn];
+}
+
+uint64_t side_now(const struct side *s)
+{
+	return s->world->now_ms + (uint64_t)s->gateway->skew_ms;
+}
+
+void side_origin(const struct side *author, const struct epoch *epoch, char out[ORIGIN_MOST])
+{
+	struct origin o = {.epoch = *epoch};
+
+	snprintf(o.author, sizeof o.author, "%s", author->name);
+	snprintf(o.reader, sizeof o.reader, "%s", author->other->name);
+	snprintf(o.channel, sizeof o.channel, CHANNEL_NAME);
+	if (origin_write(&o, out) != ERR_OK)
+		abort();
+}
+
+/* ---- papers: made once, for all worlds of this process ---- */
+
+static const char *const names[GATEWAYS_MOST] = {"north.example", "south.example", "east.example"};
+static const char *const shown[GATEWAYS_MOST] = {"north", "south", "east"};
+static const int	 ends[LINKS_MOST][2] = {{NORTH, SOUTH}, {SOUTH, EAST}, {NORTH, EAST}};
+
+static struct {
+	bool		  made;
+	struct sign_key	  root[GATEWAYS_MOST][2];
+	struct sign_key	  log[SIDES_MOST], receipt[SIDES_MOST];
+	struct agreement *agreement[LINKS_MOST];
+} papers;
+
+static void key_make(struct sign_key *key, const char *name, const char *what)
+{
+	char	    text[128];
+	struct hash seed;
+
+	snprintf(text, sizeof text, "%s %s", name, what);
+	seed = hash_bytes(bytes_text(text));
+	sign_key_from_seed(key, seed.b);
+}
+
+#define NOTE_ROOM 16384
+
+static const char agreement_text[] = "mithaq: agreement/1\n"
+				     "id: %s-and-%s\n"
+				     "environment: test\n"
+				     "sample: not an agreement of any state\n"
+				     "languages: [en]\n"
+				     "title:\n"
+				     "  en: Agreement of the tests\n"
+				     "in-force:\n"
+				     "  from: 2026-01-01\n"
+				     "  until: 2027-12-31\n"
+				     "parties:\n"
+				     "  %s.example:\n"
+				     "    name: {en: The one who asks}\n"
+				     "    working-days: Monday to Friday\n"
+				     "    time-zone: Etc/UTC\n"
+				     "    keys: [root-a %s, root-b %s]\n"
+				     "  %s.example:\n"
+				     "    name: {en: The one who answers}\n"
+				     "    working-days: Monday to Friday\n"
+				     "    time-zone: Etc/UTC\n"
+				     "    keys: [root-a %s, root-b %s]\n"
+				     "purposes:\n"
+				     "  duty-assessment: {en: assessment of customs duties}\n"
+				     "  offence-inquiry: {en: inquiry into a customs offence}\n"
+				     "clauses:\n"
+				     "  - number: 7\n"
+				     "    channel: customs\n"
+				     "    name: declaration-status\n"
+				     "    pattern: query\n"
+				     "    title: {en: Status of a customs declaration}\n"
+				     "    basis: {en: Article 3}\n"
+				     "    asks: %s.example\n"
+				     "    answers: %s.example\n"
+				     "    purposes: [duty-assessment, offence-inquiry]\n"
+				     "    must-state: {case: when the purpose is offence-inquiry}\n"
+				     "    request:\n"
+				     "      declaration: {type: document-number, length: 20, required: always, en: Declaration number}\n"
+				     "    answer:\n"
+				     "      status:\n"
+				     "        type: code\n"
+				     "        en: Status\n"
+				     "        codes:\n"
+				     "          released: {en: released}\n"
+				     "    limits:\n"
+				     "      per-day: 40\n"
+				     "      answer-within: 2 seconds\n"
+				     "    keep:\n"
+				     "      question: until answered\n"
+				     "      answer: 180 days\n"
+				     "    onward: only with prior authorisation\n"
+				     "    refuse-for:\n"
+				     "      inquiry-under-way: {en: an inquiry is under way}\n"
+				     "    examples:\n"
+				     "      - ask: {purpose: duty-assessment, declaration: 2026-1}\n"
+				     "        answer: {status: released}\n"
+				     "  - number: 9\n"
+				     "    channel: customs\n"
+				     "    name: the-other-way\n"
+				     "    pattern: query\n"
+				     "    title: {en: A clause under which the other asks}\n"
+				     "    basis: {en: Article 4}\n"
+				     "    asks: %s.example\n"
+				     "    answers: %s.example\n"
+				     "    purposes: [duty-assessment]\n"
+				     "    request:\n"
+				     "      declaration: {type: document-number, length: 20, required: always, en: Declaration number}\n"
+				     "    answer:\n"
+				     "      status: {type: code, en: Status, codes: {released: {en: released}}}\n"
+				     "    limits: {answer-within: 2 seconds}\n"
+				     "    keep: {question: until answered, answer: 180 days}\n"
+				     "    onward: only with prior authorisation\n"
+				     "    examples:\n"
+				     "      - ask: {purpose: duty-assessment, declaration: 2026-1}\n"
+				     "        answer: {status: released}\n";
+
+static void agreement_fail(enum err e, const struct fault *f)
+{
+	fprintf(stderr, "the simulator's agreement: %s, line %u %s: %s %s\n", err_text(e, LANG_EN), f->line, f->at, f->found, f->help);
+	abort();
+}
+
+static void agreement_make(unsigned link)
+{
+	char		  memory[NOTE_ROOM], hex[4][65];
+	const char	 *a = shown[ends[link][0]], *b = shown[ends[link][1]];
+	struct builder	  text = builder_on(memory, sizeof memory);
+	struct fault	  f = {0};
+	struct agreement *draft;
+	struct root_key	  roots[4];
+
+	for (int i = 0; i < 4; i++) {
+		const struct sign_key *root = &papers.root[ends[link][i / 2]][i % 2];
+
+		hex_write(root->pub.b, SIGN_PUBLIC, hex[i]);
+		roots[i] = (struct root_key){names[ends[link][i / 2]], root->pub};
+	}
+	build_format(&text, agreement_text, a, b, a, hex[0], hex[1], b, hex[2], hex[3], a, b, b, a);
+	enum err e = agreement_parse(builder_bytes(&text), &draft, &f);
+	if (e != ERR_OK)
+		agreement_fail(e, &f);
+	build_text(&text, "\n");
+	for (unsigned i = 0; i < 2; i++) {
+		int party = agreement_party(draft, bytes_text(names[ends[link][i]]));
+
+		if (agreement_sign(draft, (unsigned)party, &papers.root[ends[link][i]][0], &text) != ERR_OK)
+			abort();
+	}
+	agreement_free(draft);
+	e = agreement_open(builder_bytes(&text), roots, 4, &papers.agreement[link], &f);
+	if (e != ERR_OK)
+		agreement_fail(e, &f);
+}
+
+static void papers_done(void)
+{
+	for (unsigned i = 0; i < LINKS_MOST; i++)
+		agreement_free(papers.agreement[i]);
+}
+
+static void papers_make(void)
+{
+	if (papers.made)
+		return;
+	papers.made = true;
+	if (crypto_start() != ERR_OK)
+		abort();
+	for (int i = 0; i < GATEWAYS_MOST; i++) {
+		key_make(&papers.root[i][0], names[i], "root a");
+		key_make(&papers.root[i][1], names[i], "root b");
+	}
+	for (unsigned i = 0; i < SIDES_MOST; i++) {
+		const char *partner = shown[ends[i / 2][1 - i % 2]];
+		char	    what[64];
+
+		snprintf(what, sizeof what, "log with %s", partner);
+		key_make(&papers.log[i], names[ends[i / 2][i % 2]], what);
+		snprintf(what, sizeof what, "receipts for %s", partner);
+		key_make(&papers.receipt[i], names[ends[i / 2][i % 2]], what);
+	}
+	for (unsigned i = 0; i < LINKS_MOST; i++)
+		agreement_make(i);
+	atexit(papers_done);
+}
+
+/* ---- beginning and end ---- */
+
+static void side_init(struct world *w, unsigned number)
+{
+	struct side    *s = &w->side[number];
+	struct gateway *g = &w->gateway[ends[number / 2][number % 2]];
+
+	s->world = w;
+	s->gateway = g;
+	s->other = &w->side[number ^ 1];
+	s->number = (int)number;
+	s->name = names[g->number];
+	snprintf(s->shown, sizeof s->shown, w->ngateways > 2 ? "%s/%s" : "%s", g->shown, shown[ends[number / 2][1 - number % 2]]);
+	s->log_key = papers.log[number];
+	s->receipt_key = papers.receipt[number];
+	s->agreement = papers.agreement[number / 2];
+	s->holds_agreement = true;
+	s->inbox.most = 64u << 20;
+	g->side[g->nsides++] = s;
+}
+
+void world_init(struct world *w, uint64_t seed, unsigned ngateways, FILE *trace, bool south_agrees)
+{
+	memset(w, 0, sizeof *w);
+	papers_make();
+	w->random = seed;
+	w->now_ms = START_MS;
+	w->trace = trace;
+	w->ngateways = ngateways;
+	w->nsides = ngateways > 2 ? SIDES_MOST : 2;
+	arena_init(&w->memory, 256u << 20);
+	for (unsigned i = 0; i < ngateways; i++) {
+		w->gateway[i].world = w;
+		w->gateway[i].number = (int)i;
+		w->gateway[i].name = names[i];
+		w->gateway[i].shown = shown[i];
+	}
+	for (unsigned i = 0; i < w->nsides; i++)
+		side_init(w, i);
+	w->side[SOUTH].holds_agreement = south_agrees;
+}
+
+static void backup_done(struct backup *b)
+{
+	for (unsigned i = 0; i < GATEWAYS_MOST - 1; i++)
+		disk_done(&b->disk[i]);
+}
+
+void world_done(struct world *w)
+{
+	for (unsigned i = 0; i < w->nsides; i++) {
+		struct side *s = &w->side[i];
+
+		channel_free(s->channel);
+		disk_done(&s->disk);
+		keeper_done(s);
+		free(s->work);
+		buffer_done(&s->inbox);
+	}
+	for (unsigned i = 0; i < w->ngateways; i++)
+		for (unsigned k = 0; k < w->gateway[i].nbackups; k++)
+			backup_done(&w->gateway[i].backup[k]);
+	record_done(&w->record);
+	arena_done(&w->memory);
+}
