@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "channel/exchange.h"
 #include "cli/home.h"
 #include "proc/files.h"
 #include "proc/tokens.h"
@@ -173,6 +174,17 @@ int ask_exit_of(const json_t *exchange, bool exit_hit)
 	if (strcmp(state, "refused") == 0)
 		return EXIT_REFUSED_BY_PARTNER;
 	return strcmp(state, "failed") == 0 ? EXIT_INTERNAL : EXIT_UNREACHABLE;
+}
+
+int ask_id(struct cli *cli, const char *word, char id[29])
+{
+	uint8_t mid[MID_SIZE];
+
+	if (exchange_id_read(bytes_text(word), mid) != ERR_OK)
+		return cli_complain(cli, EXIT_USAGE, cli_text(cli, "this is not the id of an exchange", "ليس هذا معرّف تبادل"), word,
+				    cli_text(cli, "q_ and 26 letters and digits", "‏q_ ثم 26 حرفًا ورقمًا"));
+	exchange_id_write(mid, id);
+	return EXIT_DONE;
 }
 
 /* ---- problems ---- */

@@ -20,6 +20,9 @@ struct reply {
 int  ask_gateway(struct cli *cli, struct http_question *q, const char *token, struct reply *out);
 void reply_done(struct reply *r);
 
+/* The id of an exchange as a person wrote it, written again into `id`; otherwise complains and gives EXIT_USAGE. */
+int ask_id(struct cli *cli, const char *word, char id[29]);
+
 /* Prints a problem (RFC 9457) as people would say it and gives the exit code it means. */
 int ask_problem(struct cli *cli, const struct reply *r);
 

@@ -1,15 +1,8 @@
 /* evidence.c: `mithaq evidence export ID [--out FILE]`: one exchange as one file that anybody can verify. */
 #include <string.h>
 
-#include "channel/exchange.h"
 #include "cli/ask.h"
 #include "proc/files.h"
-
-static int not_an_id(struct cli *cli, const char *word)
-{
-	return cli_complain(cli, EXIT_USAGE, cli_text(cli, "this is not the id of an exchange", "ليس هذا معرّف تبادل"), word,
-			    cli_text(cli, "q_ and 26 letters and digits", "‏q_ ثم 26 حرفًا ورقمًا"));
-}
 
 static int write_bundle(struct cli *cli, const char *path, struct bytes bundle)
 {
@@ -42,13 +35,10 @@ int cmd_evidence(struct cli *cli, int argc, char **argv)
 {
 	const char	       *out = NULL, *token = NULL;
 	const struct cli_option options[] = {{"--out", &out, NULL}, {"--token", &token, NULL}};
-	uint8_t			mid[MID_SIZE];
 	char			id[29];
 
 	if (cli_options(cli, argc, argv, options, COUNT_OF(options)) != 2 || strcmp(argv[1], "export") != 0)
 		return cli_usage(cli);
-	if (exchange_id_read(bytes_text(argv[2]), mid) != ERR_OK)
-		return not_an_id(cli, argv[2]);
-	exchange_id_write(mid, id);
-	return export(cli, id, out, token);
+	int code = ask_id(cli, argv[2], id);
+	return code == EXIT_DONE ? export(cli, id, out, token) : code;
 }

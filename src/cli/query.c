@@ -119,6 +119,16 @@ static void print_refused(struct cli *cli, const json_t *reply)
 	fprintf(cli->complain, "  %s\n", reply_text(reply, "id"));
 }
 
+/* Who waits may read here that somebody withdrew the question. */
+static void print_failed(struct cli *cli, const json_t *reply)
+{
+	const json_t *failure = json_object_get(reply, "failure");
+
+	fprintf(cli->complain, "mithaq: %s\n", cli_text(cli, "there is no answer", "لا جواب"));
+	fprintf(cli->complain, "  %s: %s\n", reply_text(failure, "reason"), reply_text(failure, "text"));
+	fprintf(cli->complain, "  %s\n", reply_text(reply, "id"));
+}
+
 static void print_open(struct cli *cli, const json_t *reply)
 {
 	fprintf(cli->complain, "%s  %s; %s `mithaq why %s`\n", reply_text(reply, "id"), reply_text(reply, "state"),
@@ -155,6 +165,8 @@ static int show(struct cli *cli, const struct words *words, const struct reply *
 		print_answered(cli, r->json);
 	else if (exit == EXIT_REFUSED_BY_PARTNER)
 		print_refused(cli, r->json);
+	else if (strcmp(reply_text(r->json, "state"), "failed") == 0)
+		print_failed(cli, r->json);
 	else
 		print_open(cli, r->json);
 	return exit;

@@ -31,6 +31,25 @@ static void print_channel(struct cli *cli, const json_t *c)
 		(unsigned long long)reply_number(c, "unanswered"));
 }
 
+/* A channel that does not do its work says why. */
+static void print_conditions(struct cli *cli, const json_t *p)
+{
+	static const struct {
+		const char *member, *en, *ar;
+	} conditions[] = {
+		{"frozen", "FROZEN by an alarm: `mithaq alarm list`", "مجمّدة بإنذار: «mithaq alarm list»"},
+		{"fetching", "taking in again what this ledger lost; nothing is asked or answered until then",
+		 "تستعيد ما فقده هذا السجل؛ لا سؤال ولا جواب قبل ذلك"},
+		{"waiting", "waiting: the partner must first take in what its ledger lost", "في الانتظار: على الشريك أن يستعيد أولًا ما فقده سجله"},
+	};
+	size_t	index;
+	json_t *name;
+
+	for (size_t i = 0; i < COUNT_OF(conditions); i++)
+		json_array_foreach(json_object_get(p, conditions[i].member), index, name)
+			fprintf(cli->out, "  %-14s %s\n", json_string_value(name), cli_text(cli, conditions[i].en, conditions[i].ar));
+}
+
 static void print_channels_of(struct cli *cli, const json_t *channels, const char *partner)
 {
 	size_t	index;
@@ -55,6 +74,7 @@ static int show(struct cli *cli, const struct reply *r)
 	json_array_foreach(json_object_get(r->json, "partners"), index, partner)
 	{
 		print_partner(cli, partner);
+		print_conditions(cli, partner);
 		print_channels_of(cli, json_object_get(r->json, "channels"), reply_text(partner, "name"));
 	}
 	return EXIT_DONE;

@@ -1,4 +1,4 @@
-/* verify.c: `mithaq verify BUNDLE`: what a bundle proves, offline, with libmithaq alone. */
+/* verify.c: `mithaq verify FILE`: what a bundle or an ALARM file proves, offline, with libmithaq alone. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "cli/cli.h"
+#include "evidence/alarm.h"
 #include "evidence/evidence.h"
 #include "proc/files.h"
 
@@ -121,6 +122,77 @@ static int broken(struct cli *cli, const struct run *run, const struct fault *fa
 	return EXIT_EVIDENCE_BROKEN;
 }
 
+/* ---- an ALARM file ---- */
+
+static void print_alarm(struct cli *cli, const struct alarm *a, const struct alarm_proof *p)
+{
+	const char *proved = verdict_word(VERDICT_PROVED, cli->lang), *not_proved = verdict_word(VERDICT_NOT_PROVED, cli->lang);
+	char	    hex[2][2 * HASH_SIZE + 1], code[ALARM_CODE_MOST], time[25];
+
+	alarm_code_word(a->code, code);
+	time_write(a->time_ms, time);
+	if (p->finding == ALARM_PROVED_FOUND) {
+		hex_write(p->root[0].b, HASH_SIZE, hex[0]);
+		hex_write(p->root[1].b, HASH_SIZE, hex[1]);
+		fprintf(cli->out,
+			cli_text(cli, "%s: %s signed two different histories of %s at size %llu\n",
+				 "%s: وقّعت %s تاريخين مختلفين للسجل %s عند الحجم %llu\n"),
+			proved, a->about, p->origin, (unsigned long long)p->size);
+		fprintf(cli->out, "  %s %s\n  %s %s\n", cli_text(cli, "one root:  ", "جذر:    "), hex[0], cli_text(cli, "the other: ", "والآخر:"),
+			hex[1]);
+	} else {
+		fprintf(cli->out, "%s: %s\n", not_proved, alarm_finding_text(p->finding, cli->lang));
+		fprintf(cli->out, cli_text(cli, "  this is a record by %s, not a proof\n", "  هذا قيد لدى %s وليس دليلًا\n"), a->kept_by);
+	}
+	fprintf(cli->out, "  %s %s, %s %s, %s %s: %.*s\n", cli_text(cli, "alarm", "الإنذار"), code, cli_text(cli, "raised by", "رفعته"), a->said_by,
+		cli_text(cli, "at", "في"), time, (int)a->because.n, (const char *)a->because.at);
+	fprintf(cli->out,
+		cli_text(cli, "%s: all of this rests on the root keys of %s, %s: trust in them is yours\n",
+			 "%s: كل ما سبق يقوم على مفتاحي %s الجذريين، %s: والثقة بهما لك\n"),
+		verdict_word(VERDICT_TRUST, cli->lang), a->about, p->fingerprint);
+}
+
+static json_t *json_alarm(const struct alarm *a, const struct alarm_proof *p, enum lang lang)
+{
+	bool	proved = p->finding == ALARM_PROVED_FOUND;
+	char	hex[2][2 * HASH_SIZE + 1], code[ALARM_CODE_MOST], time[25];
+	json_t *o;
+
+	alarm_code_word(a->code, code);
+	time_write(a->time_ms, time);
+	hex_write(p->root[0].b, HASH_SIZE, hex[0]);
+	hex_write(p->root[1].b, HASH_SIZE, hex[1]);
+	o = json_pack("{s:b, s:s, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s}", "sound", 1, "alarm", code, "proved", proved, "finding",
+		      alarm_finding_word(p->finding), "text", alarm_finding_text(p->finding, lang), "time", time, "kept-by", a->kept_by, "said-by",
+		      a->said_by, "about", a->about, "channel", a->channel, "because", json_bytes(a->because), "fingerprint", p->fingerprint);
+	if (proved)
+		json_object_update_new(o, json_pack("{s:s, s:I, s:s, s:s}", "origin", p->origin, "size", (json_int_t)p->size, "root-1", hex[0],
+						    "root-2", hex[1]));
+	return o;
+}
+
+/* A record that proves nothing ends like a broken bundle does: scripts ask for proof. */
+static int verify_alarm(struct cli *cli, struct run *run)
+{
+	static struct alarm_proof proof; /* large */
+	struct alarm		  alarm;
+	struct fault		  fault = {.err = ERR_OK};
+	enum err		  e = alarm_read(buffer_bytes(&run->bundle), &alarm, &fault);
+
+	if (run->agreement.n > 0)
+		return cli_complain(cli, EXIT_USAGE, "--agreement", cli_text(cli, "an ALARM file holds no agreement", "لا اتفاق في ملف الإنذار"),
+				    NULL);
+	if (e == ERR_OK)
+		e = alarm_verify(&alarm, buffer_bytes(&run->card), &proof, &fault);
+	if (e != ERR_OK)
+		return broken(cli, run, &fault);
+	int code = proof.finding == ALARM_PROVED_FOUND ? EXIT_DONE : EXIT_EVIDENCE_BROKEN;
+	if (cli->json)
+		return print_json(cli, json_alarm(&alarm, &proof, cli->lang), code);
+	print_alarm(cli, &alarm, &proof);
+	return code;
+}
+
 static int verify(struct cli *cli, struct run *run)
 {
 	struct pins  pins = {.agreement = buffer_bytes(&run->agreement), .card = {buffer_bytes(&run->card)}};
@@ -175,7 +247,7 @@ int cmd_verify(struct cli *cli, int argc, char **argv)
 	run->card.most = CARD_MOST;
 	code = read_all(cli, run, agreement, card);
 	if (code == EXIT_DONE)
-		code = verify(cli, run);
+		code = alarm_is(buffer_bytes(&run->bundle)) ? verify_alarm(cli, run) : verify(cli, run);
 	buffer_done(&run->bundle);
 	buffer_done(&run->agreement);
 	buffer_done(&run->card);

@@ -1,7 +1,6 @@
 /* why.c: `mithaq why ID`: what became of one exchange, from either side, years later. */
 #include <string.h>
 
-#include "channel/exchange.h"
 #include "cli/ask.h"
 
 static void print_line(struct cli *cli, const char *what, const char *time)
@@ -51,9 +50,20 @@ static const char *result_word(const struct cli *cli, const char *result)
 	return strcmp(result, "no-hit") == 0 ? cli_text(cli, "no-hit", "لا نتيجة") : result;
 }
 
+static void print_failure(struct cli *cli, const json_t *failure, const char *comma)
+{
+	const char *text = reply_text(failure, "text"), *rule = reply_text(failure, "rule");
+
+	fprintf(cli->out, "%s %s%s%s", cli_text(cli, "reason", "السبب"), reply_text(failure, "reason"), *text != '\0' ? ": " : "", text);
+	if (*rule != '\0')
+		fprintf(cli->out, " (%s)", rule);
+	fprintf(cli->out, "%s", comma);
+}
+
 static void print_end(struct cli *cli, const json_t *x)
 {
 	const json_t *refusal = json_object_get(x, "refusal");
+	const json_t *failure = json_object_get(x, "failure");
 	const json_t *answer = json_object_get(json_object_get(x, "proof"), "answer");
 	const char   *word = end_word(cli, reply_text(x, "state"));
 	const char   *comma = cli_text(cli, ", ", "، ");
@@ -66,6 +76,8 @@ static void print_end(struct cli *cli, const json_t *x)
 	if (refusal != NULL)
 		fprintf(cli->out, "%s %s: %s (%s)%s", cli_text(cli, "reason", "السبب"), reply_text(refusal, "reason"), reply_text(refusal, "text"),
 			reply_text(refusal, "rule"), comma);
+	else if (failure != NULL)
+		print_failure(cli, failure, comma);
 	else if (*reply_text(x, "result") != '\0')
 		fprintf(cli->out, "%s%s", result_word(cli, reply_text(x, "result")), comma);
 	if (answer != NULL)
@@ -91,19 +103,17 @@ int cmd_why(struct cli *cli, int argc, char **argv)
 {
 	const char	       *token = NULL;
 	const struct cli_option options[] = {{"--token", &token, NULL}};
-	uint8_t			mid[MID_SIZE];
 	char			target[64], id[29];
 	struct reply		r;
 
 	if (cli_options(cli, argc, argv, options, COUNT_OF(options)) != 1)
 		return cli_usage(cli);
-	if (exchange_id_read(bytes_text(argv[1]), mid) != ERR_OK)
-		return cli_complain(cli, EXIT_USAGE, cli_text(cli, "this is not the id of an exchange", "ليس هذا معرّف تبادل"), argv[1],
-				    cli_text(cli, "q_ and 26 letters and digits", "‏q_ ثم 26 حرفًا ورقمًا"));
-	exchange_id_write(mid, id);
+	int code = ask_id(cli, argv[1], id);
+	if (code != EXIT_DONE)
+		return code;
 	snprintf(target, sizeof target, "/v1/queries/%s", id);
 	struct http_question q = {.method = "GET", .target = target};
-	int		     code = ask_gateway(cli, &q, token, &r);
+	code = ask_gateway(cli, &q, token, &r);
 	if (code != EXIT_DONE)
 		return code;
 	code = show(cli, &r);

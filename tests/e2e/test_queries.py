@@ -246,7 +246,8 @@ def test_every_path_of_the_openapi_is_real():
                 continue
             status, headers, answer = p.us.http(method.upper(), address, question() if method == "post" else None, token)
             assert str(status) in operation["responses"], f"{method} {path}: {status} is not among {sorted(operation['responses'])}: {answer}"
-            assert status < 300, f"{method} {path}: {status} {answer}"
+            # Everything works but withdrawing what is answered.
+            assert status < 300 or (method, status) == ("delete", 409), f"{method} {path}: {status} {answer}"
             promised = operation["responses"][str(status)].get("content", {})
             kind = headers.get("content-type", "").split(";")[0]
             assert not promised or kind in promised, f"{method} {path}: {kind} is not among {sorted(promised)}"

@@ -1,6 +1,7 @@
 """Gateways and their processes are killed between any two steps; the next question works and the ledgers are equal."""
 import os
 import signal
+import threading
 
 import gateways
 from gateways import Pair, until
@@ -62,6 +63,25 @@ def test_a_gateway_told_to_stop_ends_in_order_and_its_epochs_are_closed():
         p.start()
         ask(p)
         p.wait_equal()
+
+
+def test_a_question_that_is_repeated_by_its_key_hears_the_answer_when_it_comes():
+    with Pair() as p:
+        p.start()
+        token = p.us.token()
+        body = {"clause": CLAUSE, "purpose": "duty-assessment", "fields": {"declaration": "2026-0000007"}}
+        worker = [pid for name, pid in p.kw.children() if "worker" in name]
+        for pid in worker:
+            os.kill(pid, signal.SIGSTOP)
+        status, _, first = p.us.http("POST", "/v1/queries", body, token, {"Idempotency-Key": "again", "Prefer": "wait=0"})
+        assert status == 202, first
+        for pid in [pid for name, pid in p.us.children() if "desk" in name]:
+            os.kill(pid, signal.SIGKILL)
+            until("another desk", lambda: any("desk" in name and other != pid for name, other in p.us.children()))
+        until("the new desk answers", p.us.ready)
+        threading.Timer(0.5, lambda: [os.kill(pid, signal.SIGCONT) for pid in worker]).start()
+        status, headers, said = p.us.http("POST", "/v1/queries", body, token, {"Idempotency-Key": "again", "Prefer": "wait=50"})
+        assert (status, said["id"], headers.get("idempotent-replayed")) == (200, first["id"], "true"), said
 
 
 def test_no_process_outlives_its_gateway():

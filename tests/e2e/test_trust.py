@@ -177,3 +177,21 @@ def test_a_configuration_with_an_unknown_key_is_refused_with_its_line():
         code, said = p.kw.serve_refused()
         line = good.count("\n") + 1
         assert code == 2 and f"mithaq.yaml:{line}:" in said and "colour" in said, said
+
+
+def test_a_key_that_is_not_on_our_card_signs_nothing():
+    with Pair() as p:
+        keys = p.us.home / "keys"
+        right = (keys / "log.key").read_bytes()
+        (keys / "log.key").write_bytes((keys / "receipt.key").read_bytes())
+        p.kw.start()
+        p.us.ready = lambda: "not the key on our own card" in p.us.journal()
+        p.us.start()
+        del p.us.ready
+        until("the core stays down", lambda: not any("core" in name for name, _ in p.us.children()))
+        assert p.us.run("query", CLAUSE, "declaration=2026-0000007", "--purpose", "duty-assessment", check=False).returncode != 0
+        p.us.stop()
+        (keys / "log.key").write_bytes(right)
+        p.us.start()
+        p.wait_linked()
+        until("a question with the right key", lambda: p.us.query(CLAUSE, declaration="2026-0000007", purpose="duty-assessment")["state"] == "answered")

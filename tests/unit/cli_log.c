@@ -26,7 +26,7 @@ static int gone(void **state)
 	return 0;
 }
 
-static const struct command log_command = {"log", cmd_log, "show | verify", "", ""};
+static const struct command log_command = {"log", cmd_log, "", "", ""};
 
 struct ran {
 	char  *out, *complain;
@@ -125,7 +125,10 @@ static const struct tamper {
 	{"DELETE FROM entry" QUESTION, "entry 2", "missing"},
 	{"UPDATE entry SET id = 1 << 40 | 9" QUESTION, "entry 2", "missing"},
 	{"DELETE FROM entry WHERE log = 2 AND idx = 3", "log row 2", "frontier"},
+	{"INSERT INTO entry(id, commitment, form) VALUES (2 << 40 | 7, randomblob(32), 2)", "entry 7", "beyond the end"},
+	{"UPDATE entry SET commitment = x'00'" QUESTION, "entry 2", "cannot be read"},
 	{"UPDATE head SET " FLIP("root", "7") " WHERE log = 1 AND size = 4", "checkpoint 4", "root"},
+	{"UPDATE head SET root = x'00' WHERE log = 1 AND size = 4", "checkpoint", "cannot be read"},
 	{"UPDATE head SET " FLIP("checkpoint", "7") " WHERE log = 1 AND size = 4", "checkpoint 4", "signature"},
 	{"UPDATE head SET id = 2 << 40 | 9 WHERE log = 2 AND size = 4; UPDATE log SET checkpointed = 9, receipted = 9 WHERE id = 2", "checkpoint 9",
 	 "not here"},
@@ -192,6 +195,21 @@ static void a_chain_of_epochs_is_followed(void **state)
 	ran_done(&r);
 }
 
+/* What was lost with a disk and is on its way back from the partner is told, and is no damage. */
+static void what_is_to_be_fetched_is_no_damage(void **state)
+{
+	sql(*state, "UPDATE log SET named = 9, named_root = zeroblob(32) WHERE id = 1");
+	struct ran r = run(*state, "verify", false, LANG_EN);
+	if (r.code != EXIT_DONE || strstr(r.complain, "no damage: entries up to what a later epoch names are to be fetched") == NULL)
+		fail_msg("exit %d\n%s", r.code, r.complain);
+	ran_done(&r);
+	sql(*state, "UPDATE log SET named = 0 WHERE id = 1; DELETE FROM entry WHERE log = 1 AND idx = 3");
+	r = run(*state, "verify", false, LANG_EN);
+	assert_int_equal(r.code, EXIT_EVIDENCE_BROKEN);
+	assert_non_null(strstr(r.out, "mithaq log repair " SOUTH_NAME " " WORLD_CHANNEL " FILE"));
+	ran_done(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +218,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_unknown_word_is_usage, fresh, gone),
 		cmocka_unit_test_setup_teardown(every_change_is_named, fresh, gone),
 		cmocka_unit_test_setup_teardown(a_chain_of_epochs_is_followed, fresh, gone),
+		cmocka_unit_test_setup_teardown(what_is_to_be_fetched_is_no_damage, fresh, gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ static char *said, *complained; /* by the last command */
 static const struct command commands[] = {
 	{"init", cmd_init, "", "", ""},		  {"partner", cmd_partner, "", "", ""}, {"token", cmd_token, "", "", ""},
 	{"agreement", cmd_agreement, "", "", ""}, {"version", cmd_version, "", "", ""}, {"why", cmd_why, "", "", ""},
-	{"status", cmd_status, "", "", ""},	  {"query", cmd_query, "", "", ""},
+	{"status", cmd_status, "", "", ""},	  {"query", cmd_query, "", "", ""},	{"cancel", cmd_cancel, "", "", ""},
 };
 
 /* Runs "mithaq WORDS" split at spaces, in the room. */
