@@ -1,12 +1,13 @@
 /*
  * bundle.c: the reader of evidence bundles. What it accepts proves something and can
  * be told in both languages; what its archive reader accepts is written again
- * identically. The archive and item readers are also called alone, because
+ * identically. The archive, item and place readers are also called alone, because
  * signatures keep a fuzzer from the rooms behind them.
  */
 #include <stdlib.h>
 
 #include "evidence/bundle.h"
+#include "evidence/place.h"
 #include "evidence/tar.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -45,6 +46,18 @@ static void read_alone(struct bytes file)
 	bundle_done(&b);
 }
 
+static void place_again(struct bytes wire)
+{
+	static uint8_t	      room[64u * 1024];
+	struct unsigned_place p;
+	struct builder	      b = builder_on(room, sizeof room);
+
+	if (unsigned_place_read(wire, &p) != ERR_OK)
+		return;
+	unsigned_place_write(&b, &p);
+	must(b.err == ERR_OK && bytes_equal(builder_bytes(&b), wire));
+}
+
 static void verify_and_tell(struct bytes file)
 {
 	static struct report report;
@@ -68,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	archive_again(file);
 	read_alone(file);
+	place_again(file);
 	verify_and_tell(file);
 	return 0;
 }

@@ -1,12 +1,7 @@
 /* A stream is cut into frames, each is read by its own reader, and what is accepted is written again byte for byte. */
 #include <stdlib.h>
 
-#include "wire/checkpoint.h"
-#include "wire/entry.h"
-#include "wire/flow.h"
-#include "wire/hello.h"
-#include "wire/receipt.h"
-#include "wire/session.h"
+#include "stream.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,6 +15,7 @@ static union {
 	struct ping_frame	ping;
 	struct alarm_frame	alarm;
 	struct close_frame	end;
+	struct get_frame	get;
 } was;
 
 static bool entry_try(struct bytes v, struct builder *b)
@@ -64,6 +60,8 @@ static bool frame_try(const struct frame *f, struct builder *b)
 		TRY(alarm, alarm);
 	case FRAME_CLOSE:
 		TRY(close, end);
+	case FRAME_GET:
+		TRY(get, get);
 	default:
 		return false;
 	}
@@ -84,4 +82,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		rest = bytes_of(rest.at + used, rest.n - used);
 	}
 	return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed)
+{
+	return stream_mutate(data, size, most, false, seed);
+}
+
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t na, const uint8_t *b, size_t nb, uint8_t *out, size_t most, unsigned seed)
+{
+	return stream_cross(bytes_of(a, na), bytes_of(b, nb), out, most, seed);
 }

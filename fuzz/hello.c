@@ -1,7 +1,7 @@
 /* An accepted HELLO is written again byte for byte. The input is the payload. */
-#include "wire/hello.h"
-
 #include <stdlib.h>
+
+#include "stream.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -17,4 +17,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (b.err != ERR_OK || !bytes_equal(bytes_of(again + FRAME_HEAD, b.n - FRAME_HEAD), bytes_of(data, size)))
 		abort();
 	return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed)
+{
+	return stream_mutate_payload(data, size, most, FRAME_HELLO, seed);
 }

@@ -2,7 +2,7 @@
  */
 #include <stdlib.h>
 
-#include "gateway/messages.h"
+#include "gateway/lookup.h"
 
 #define ROOM (1u << 20)
 
@@ -10,11 +10,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static union {
 	struct ask	      ask;
+	struct withdrawal     withdrawal;
 	struct decision	      decision;
 	struct exchange	      exchange;
 	struct partner_state  partner;
 	struct channel_status status;
 	struct quota_used     quota;
+	struct lookup	      lookup;
+	struct found	      found;
 } was;
 
 static bool ask_try(struct cursor *c, struct builder *b)
@@ -39,7 +42,33 @@ TRY(partner_try, partner_state_read, partner_state_write, partner)
 TRY(status_try, channel_status_read, channel_status_write, status)
 TRY(quota_try, quota_used_read, quota_used_write, quota)
 
-static bool (*const readers[])(struct cursor *, struct builder *) = {ask_try, decision_try, exchange_try, partner_try, status_try, quota_try};
+/* These three read to the end of a message. */
+static bool withdrawal_try(struct cursor *c, struct builder *b)
+{
+	if (withdrawal_read(cursor_rest(c), &was.withdrawal) != ERR_OK)
+		return false;
+	withdrawal_write(b, &was.withdrawal);
+	return true;
+}
+
+static bool lookup_try(struct cursor *c, struct builder *b)
+{
+	if (lookup_read(cursor_rest(c), &was.lookup) != ERR_OK)
+		return false;
+	lookup_write(b, &was.lookup);
+	return true;
+}
+
+static bool found_try(struct cursor *c, struct builder *b)
+{
+	if (found_read(cursor_rest(c), &was.found) != ERR_OK)
+		return false;
+	found_write(b, &was.found);
+	return true;
+}
+
+static bool (*const readers[])(struct cursor *, struct builder *) = {ask_try,	decision_try, exchange_try, partner_try,   status_try,
+								     quota_try, lookup_try,   found_try,    withdrawal_try};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

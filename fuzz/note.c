@@ -1,5 +1,5 @@
 /*
- * note.c: signed notes, checkpoints, proofs and origins from anybody. What is
+ * note.c: signed notes, checkpoints, proofs, origins and frontiers from anybody. What is
  * accepted has one encoding: written again it is the same bytes.
  */
 #include <stdlib.h>
@@ -63,6 +63,19 @@ static void checkpoint_again(struct bytes text)
 	origin_again(bytes_text(c.origin));
 }
 
+/* The stored form of a tree's right edge, as the ledger has it. */
+static void frontier_again(struct bytes wire)
+{
+	struct frontier f;
+	struct builder	b = builder_on(room, sizeof room);
+	struct cursor	c = cursor_on(wire);
+	frontier_read(&c, &f);
+	if (cursor_end(&c) != ERR_OK)
+		return;
+	frontier_write(&b, &f);
+	must(b.err == ERR_OK && bytes_equal(builder_bytes(&b), wire));
+}
+
 static void proof_again(struct bytes wire)
 {
 	struct tlog_proof p;
@@ -85,5 +98,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	checkpoint_again(wire);
 	proof_again(wire);
 	origin_again(wire);
+	frontier_again(wire);
 	return 0;
 }
