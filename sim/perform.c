@@ -370,9 +370,10 @@ static const char *alarm_word(uint16_t code)
 	return code < COUNT_OF(words) ? words[code] : " unknown";
 }
 
+/* Where both were put back without a quiet time between, an alarm may be right: see link_given_up. */
 static void alarm(struct side *s, const struct duty *d)
 {
-	s->alarms += d->end.frozen;
+	s->alarms += d->end.frozen && !s->world->parted[s->number / 2];
 	world_trace(s, "ALARM%s: %s", alarm_word(d->end.code), d->end.text);
 }
 

@@ -198,6 +198,7 @@ static void named(struct channel *ch, struct own_log *by, const struct header *h
 		return;
 	log->naming.size = what.size;
 	log->naming.root = what.root;
+	log->naming.by = by->epoch;
 	log->barren = false;
 	naming_store(ch, true, &log->epoch, &log->naming);
 }

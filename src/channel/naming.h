@@ -9,13 +9,14 @@
 #ifndef MITHAQ_CHANNEL_NAMING_H
 #define MITHAQ_CHANNEL_NAMING_H
 
-#include "crypto/hash.h"
+#include "tree/note.h"
 
 struct naming {
-	uint64_t    size;    /* the largest named; 0: none */
-	struct hash root;    /* at that size */
-	uint64_t    said;    /* own logs */
-	bool	    adopted; /* own logs: came into this ledger from the partner */
+	uint64_t     size;    /* the largest named; 0: none */
+	struct hash  root;    /* at that size */
+	uint64_t     said;    /* own logs */
+	struct epoch by;      /* own logs: of the entry that names that size: whoever holds it holds this log to it */
+	bool	     adopted; /* own logs: came into this ledger from the partner */
 };
 
 #endif

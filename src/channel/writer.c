@@ -161,7 +161,7 @@ static bool sends_at_once(const struct channel *ch, const struct own_log *log)
 {
 	uint64_t index = log->frontier.size - 1;
 
-	return ch->connected && log->number != NO_NUMBER && log->sent == index && index < log->credit && older_sent(ch);
+	return ch->connected && log->number != NO_NUMBER && log->sent == index && index < log->credit && older_sent(ch) && !ch->fetch.going;
 }
 
 #define HEADER_FIXED 512 /* a header without its attributes */
@@ -255,9 +255,10 @@ void writer_said(struct channel *ch, struct own_log *log)
 {
 	log->naming.said = log->frontier.size;
 	log->skipped = false;
-	if (log->frontier.size > log->naming.size) {
+	if (log->frontier.size >= log->naming.size) {
 		log->naming.size = log->frontier.size;
 		log->naming.root = frontier_root(&log->frontier);
+		log->naming.by = writer_log(ch)->epoch;
 	}
 	naming_store(ch, true, &log->epoch, &log->naming);
 }
@@ -413,6 +414,15 @@ static struct own_log *last_of_note(struct channel *ch)
 	return quiet < QUIET_CHAIN_MOST ? ch->tip : log;
 }
 
+/* Nothing that will be delivered names those that are passed over. */
+static void passed_over(struct channel *ch, struct own_log *log, const struct own_log *until)
+{
+	for (; log != NULL && log != until; log = writer_find(ch, &log->previous)) {
+		log->naming.said = 0;
+		naming_store(ch, true, &log->epoch, &log->naming);
+	}
+}
+
 /* Every epoch that we went on from was named then. */
 bool writer_is_left(const struct own_log *log)
 {
@@ -429,6 +439,7 @@ void writer_opened(struct channel *ch, const struct epoch *epoch)
 {
 	struct own_log *last = last_of_note(ch);
 
+	passed_over(ch, ch->tip, last);
 	skipped_mark(ch, last);
 	ch->open = false; /* whatever was open is an older epoch now */
 	struct own_log *log = writer_log_new(ch, epoch);
@@ -586,42 +597,37 @@ static const char *held_fault(const struct channel *ch, const struct own_log *lo
 	return NULL;
 }
 
-/* The place of the newest epoch of ours of which the partner shows anything; `nown` when there is none. */
-static unsigned newest_shown(const struct channel *ch, const struct hello *theirs)
+/* Whoever shows an epoch holds whole what its GENESIS and ADOPT entries name, and what is named there, and so on. */
+static bool held_by_naming(const struct channel *ch, const struct own_log *log, const struct hello *theirs)
 {
-	for (unsigned i = ch->nown; i > 0; i--)
-		if (listed(theirs->peer, theirs->npeer, ch->own[i - 1]->origin) != NULL)
-			return i - 1;
-	return ch->nown;
+	for (unsigned n = 0; log != NULL && n < ch->nown; n++) {
+		log = writer_find(ch, &log->naming.by);
+		if (log != NULL && listed(theirs->peer, theirs->npeer, log->origin) != NULL)
+			return true;
+	}
+	return false;
 }
 
-/* Has the partner less of a log than its own receipts say? What it does not show of an epoch before one that it shows it holds whole. */
-static bool held_less(const struct channel *ch, unsigned i, unsigned newest, const struct hello_log *held)
+static bool is_lost(const struct channel *ch, const struct own_log *log, const struct hello *theirs)
 {
-	bool behind = newest == ch->nown || i > newest;
+	const struct hello_log *held = listed(theirs->peer, theirs->npeer, log->origin);
 
-	return ch->own[i]->receipted > 0 && (held != NULL ? held->size < ch->own[i]->receipted : behind);
+	if (log->receipted == 0)
+		return false;
+	return held != NULL ? held->size < log->receipted : !held_by_naming(ch, log, theirs);
 }
 
 /*
- * True when the partner has lost what it had receipted, and the epochs that it needs are
- * not all in our HELLO: then the next one lists them. Which those are is not to be told
- * from the order of epochs, for a partner put back may hold some that were taken in again
- * and none that came before them; whatever it has whole it answers with its receipt.
+ * True when the partner has lost what it had receipted, and our HELLO did not list all of
+ * it: then the next one does. Whatever it has after all it answers with its receipt.
  */
 static bool partner_lost(struct channel *ch, const struct hello *theirs)
 {
-	unsigned newest = newest_shown(ch, theirs);
-	bool	 lost = false, unlisted = false;
+	bool unlisted = false;
 
-	for (unsigned i = 0; i < ch->nown; i++)
-		lost = lost || held_less(ch, i, newest, listed(theirs->peer, theirs->npeer, ch->own[i]->origin));
 	for (unsigned i = 0; i + 1 < ch->nown; i++) {
-		struct own_log	       *log = ch->own[i];
-		const struct hello_log *held = listed(theirs->peer, theirs->npeer, log->origin);
-
-		log->lost = lost && log->receipted > 0 && (held == NULL || held->size < log->receipted);
-		unlisted = unlisted || (log->lost && log->number == NO_NUMBER);
+		ch->own[i]->lost = is_lost(ch, ch->own[i], theirs);
+		unlisted = unlisted || (ch->own[i]->lost && ch->own[i]->number == NO_NUMBER);
 	}
 	return unlisted;
 }
@@ -687,9 +693,23 @@ static void resend(struct channel *ch, struct own_log *log)
 	log->sent = to;
 }
 
+/*
+ * True while a part of what was lost came back in an earlier session and the rest is still
+ * being fetched: it may name what is not here yet, and the partner could not take it.
+ */
+static bool half_back(const struct channel *ch)
+{
+	for (unsigned i = 0; ch->fetch.going && i < ch->nown; i++)
+		if (ch->own[i]->naming.adopted && ch->own[i]->number != NO_NUMBER && ch->own[i]->receipted < ch->own[i]->frontier.size)
+			return true;
+	return false;
+}
+
 /* Sends what may be sent now: older epochs whole and first, then the open one, then its checkpoint. */
 void writer_pump(struct channel *ch)
 {
+	if (half_back(ch))
+		return;
 	for (unsigned i = 0; ch->connected && i < ch->nown; i++) {
 		struct own_log *log = ch->own[i];
 

@@ -16,7 +16,7 @@
 #define LOG_COLUMNS                                                                                                                                  \
 	"SELECT log.id, log.partner, log.channel, log.own, log.epoch, log.frontier, log.tally, log.receipt_frontier,"                                \
 	" log.last_time_ms, log.agreed, log.checkpointed, c.root, c.checkpoint, log.receipted, r.root, r.time_s, r.receipt,"                         \
-	" log.named, log.named_root, log.said, log.adopted FROM log"                                                                                 \
+	" log.named, log.named_root, log.said, log.adopted, log.named_by FROM log"                                                                   \
 	" LEFT JOIN head AS c ON c.id = (log.id << 40 | log.checkpointed) LEFT JOIN head AS r ON r.id = (log.id << 40 | log.receipted)"
 
 #define ENTRY_COLUMNS "SELECT id, commitment, form, salt, header, body, withheld FROM entry"
@@ -39,7 +39,7 @@
 		    " checkpointed = ?, receipted = ?, sums = ? WHERE id = ?")                                                                       \
 	X(LOGS, LOG_COLUMNS " WHERE (?1 IS NULL OR partner = ?1) AND (?2 IS NULL OR channel = ?2) ORDER BY log.id")                                  \
 	X(LOG_FIND, LOG_COLUMNS " WHERE epoch = ? AND own = ?")                                                                                      \
-	X(LOG_NAMING, "UPDATE log SET named = ?, named_root = ?, said = ?, adopted = ? WHERE id = ?")                                                \
+	X(LOG_NAMING, "UPDATE log SET named = ?, named_root = ?, said = ?, adopted = ?, named_by = ? WHERE id = ?")                                  \
 	X(LOG_PLACE, "SELECT partner, channel, epoch, receipted FROM log WHERE id = ?")                                                              \
                                                                                                                                                      \
 	X(SUMS_GET, "SELECT id, own, checkpointed, receipted, sums FROM log WHERE id = ?")                                                           \

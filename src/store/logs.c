@@ -141,7 +141,9 @@ static const char *row_load(const struct query *q, struct log_row *out)
 	out->naming.size = column_u64(q, 17);
 	out->naming.said = column_u64(q, 19);
 	out->naming.adopted = column_u64(q, 20) != 0;
-	return column_exact(q, 18, out->naming.root.b, HASH_SIZE) ? NULL : "root named";
+	if (!column_exact(q, 18, out->naming.root.b, HASH_SIZE))
+		return "root named";
+	return column_exact(q, 21, out->naming.by.b, EPOCH_SIZE) ? NULL : "epoch that names it";
 }
 
 static enum err row_next(struct query *q, struct log_row *out)

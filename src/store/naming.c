@@ -9,6 +9,7 @@ enum err store_naming_save(struct store *s, int64_t log, const struct naming *na
 	query_bytes(&q, bytes_of(naming->root.b, HASH_SIZE));
 	query_u64(&q, naming->said);
 	query_integer(&q, naming->adopted);
+	query_bytes(&q, bytes_of(naming->by.b, EPOCH_SIZE));
 	query_integer(&q, log);
 	return query_run(&q);
 }

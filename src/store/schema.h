@@ -38,7 +38,7 @@ static const char *const schema[] = {
 	" last_time_ms INTEGER NOT NULL DEFAULT 0, agreed INTEGER NOT NULL DEFAULT 0,"
 	" checkpointed INTEGER NOT NULL DEFAULT 0, receipted INTEGER NOT NULL DEFAULT 0, sums BLOB NOT NULL,"
 	" named INTEGER NOT NULL DEFAULT 0, named_root BLOB NOT NULL DEFAULT (zeroblob(32)), said INTEGER NOT NULL DEFAULT 0,"
-	" adopted INTEGER NOT NULL DEFAULT 0,"
+	" named_by BLOB NOT NULL DEFAULT (zeroblob(16)), adopted INTEGER NOT NULL DEFAULT 0,"
 	" frontier BLOB NOT NULL, tally BLOB NOT NULL, receipt_frontier BLOB NOT NULL, UNIQUE (epoch, own)) STRICT",
 
 	"CREATE TABLE entry (" PLACE_COLUMNS(
