@@ -171,8 +171,11 @@ static void refusal_tell(struct side *s, const struct duty *d)
 
 static void failure_tell(struct side *s, enum channel_failure failure)
 {
-	static const char *words[] = {
-		[CHANNEL_BUSY] = "busy", [CHANNEL_UNREACHABLE] = "unreachable", [CHANNEL_FROZEN] = "frozen", [CHANNEL_ENDED] = "it has its end"};
+	static const char *words[] = {[CHANNEL_BUSY] = "busy",
+				      [CHANNEL_UNREACHABLE] = "unreachable",
+				      [CHANNEL_FROZEN] = "frozen",
+				      [CHANNEL_FETCHING] = "fetching",
+				      [CHANNEL_ENDED] = "it has its end"};
 
 	s->failures++;
 	s->last_failure = failure;

@@ -76,7 +76,7 @@ static void log_recall(struct side *s, const struct disk_log *l)
 		r.log.receipt = l->own ? NULL : &r.receipt;
 	}
 	r.log.naming = naming_of(&s->disk, l);
-	r.leaves = malloc((size_t)l->n * sizeof *r.leaves + 1);
+	r.leaves = arena_take(&s->world->memory, (size_t)l->n * sizeof *r.leaves + 1);
 	if (r.leaves == NULL)
 		abort();
 	for (uint64_t at = 0; at < l->n; at++)
@@ -86,7 +86,6 @@ static void log_recall(struct side *s, const struct disk_log *l)
 	r.log.leaves = r.leaves;
 	if (channel_recall(s->channel, l->own, &r.log) != ERR_OK)
 		world_fault(s->world, "%s could not recall a log", s->shown);
-	free(r.leaves);
 }
 
 static void log_brief(struct side *s, const struct disk_log *l)

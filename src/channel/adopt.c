@@ -171,7 +171,7 @@ static void fetch_next(struct channel *ch)
 void adopt_begin(struct channel *ch)
 {
 	ch->fetch.going = true;
-	ch->fetch.said = false;
+	ch->fetch.said = ch->fetch.took = false;
 	fetch_next(ch);
 }
 
@@ -261,12 +261,14 @@ static void rows_take_in(struct channel *ch)
 		log->naming.adopted = true;
 		naming_store(ch, true, &log->epoch, &log->naming);
 	}
+	log->quiet = log->skipped = false; /* what was worth fetching is delivered */
 	for (size_t i = 0; i < f->n && ch->err == ERR_OK; i++) {
 		row_store(ch, log, f->row[i]);
 		frontier_add(&log->frontier, &f->row[i]->leaf);
 		row_effects(ch, log, f->row[i]);
 		ch->dirty = true;
 	}
+	f->took = true;
 	rows_drop(ch);
 	writer_sort(ch);
 }
@@ -303,8 +305,10 @@ static void rows_prove(struct channel *ch, const struct range_frame *f)
 
 static const char *row_fault(const struct fetch *f, uint8_t form, const struct entry *e)
 {
-	if (form == ROW_BARE)
-		return "an entry of ours whose header was erased cannot be taken in again";
+	if (form != ROW_FULL)
+		return "an entry of ours of which something was erased cannot be taken in again";
+	if (entry_parts_check(e))
+		return "a part in the partner's copy of an entry of ours is another than the entry commits to";
 	if ((f->frontier.size == 0) != (e->header.kind == KIND_GENESIS))
 		return "the partner's copy of a log of ours does not begin with GENESIS";
 	return NULL;
@@ -424,7 +428,8 @@ void adopt_signed(struct channel *ch)
 		return;
 	ch->fetch.said = false;
 	if (ch->connected)
-		duty_close(ch, CLOSE_RESTART, "entries of ours were taken in again: dial again");
+		duty_close(ch, CLOSE_RESTART,
+			   ch->fetch.took ? "entries of ours were taken in again: dial again" : "ADOPT is signed: dial again");
 }
 
 /* What was only shown and never proved is forgotten with the session. */

@@ -143,7 +143,7 @@ static enum err own_recall(struct channel *ch, const struct recalled_log *from)
 	log->last_time_ms = from->last_time_ms;
 	log->previous = from->previous;
 	log->naming = from->naming;
-	log->quiet = from->quiet;
+	log->quiet = from->quiet && from->frontier.size > 0;
 	log->skipped = ch->open && writer_is_left(log);
 	agrees_recall(ch, from, log->agree);
 	if (!ch->open && !log->naming.adopted && log->frontier.size > 0)

@@ -229,7 +229,19 @@ enum duty_type {
 	DUTY_CLOSE,	     /* end the session */
 };
 
-enum channel_failure { CHANNEL_BUSY, CHANNEL_UNREACHABLE, CHANNEL_FROZEN, CHANNEL_ENDED /* nothing to withdraw: it has its end */ };
+enum channel_failure {
+	CHANNEL_BUSY,
+	CHANNEL_UNREACHABLE,
+	CHANNEL_FROZEN,	  /* an alarm stopped it */
+	CHANNEL_FETCHING, /* entries that this ledger lost are being taken in again */
+	CHANNEL_ENDED,	  /* nothing to withdraw: it has its end */
+};
+
+/* What a DUTY_ALARM that freezes nothing tells. */
+enum notice {
+	NOTICE_PARTNER_RESTORED,	/* it went on from an older copy of its ledger than is held here */
+	NOTICE_PROVIDER_OUTSIDE_CLAUSE, /* a provider of ours answered what its clause does not permit: it was not sent */
+};
 
 struct stored_entry {
 	bool	     own;
@@ -321,6 +333,7 @@ struct duty {
 		struct {
 			uint16_t		    code; /* enum alarm_code or enum close_code */
 			bool			    frozen;
+			enum notice		    notice;  /* ALARM that does not freeze */
 			const char		   *text;    /* English, for the journal and the partner */
 			const struct contradiction *against; /* ALARM: what the partner signed against the entries held, or NULL */
 		} end;					     /* ALARM, CLOSE */

@@ -157,7 +157,9 @@ static bool ask_possible(struct channel *ch, const struct channel_ask *ask)
 		ask_fail(ch, ask->ticket, CHANNEL_FROZEN);
 	else if (!ask->dry_run && !ch->connected)
 		ask_fail(ch, ask->ticket, CHANNEL_UNREACHABLE);
-	else if (!ask->dry_run && (ch->closing || !ch->open || ch->fetch.going || writer_behind(ch) || ch->asked.nfree == 0))
+	else if (!ask->dry_run && ch->fetch.going)
+		ask_fail(ch, ask->ticket, CHANNEL_FETCHING);
+	else if (!ask->dry_run && (ch->closing || !ch->open || writer_behind(ch) || ch->asked.nfree == 0))
 		ask_fail(ch, ask->ticket, CHANNEL_BUSY);
 	else
 		return true;
@@ -315,15 +317,29 @@ static bool cancel_append(struct channel *ch, const struct live *l)
 	return writer_append(ch, &d, NULL);
 }
 
+/* May a withdrawal be written now? Otherwise says why not. */
+static bool cancel_possible(struct channel *ch, const struct live *l, uint32_t ticket)
+{
+	if (ch->frozen)
+		ask_fail(ch, ticket, CHANNEL_FROZEN);
+	else if (l == NULL)
+		ask_fail(ch, ticket, CHANNEL_ENDED);
+	else if (ch->fetch.going)
+		ask_fail(ch, ticket, CHANNEL_FETCHING);
+	else if (ch->closing || !ch->open || writer_behind(ch))
+		ask_fail(ch, ticket, CHANNEL_BUSY);
+	else
+		return true;
+	return false;
+}
+
 /* Withdrawn twice is withdrawn once. The exchange ends by the partner's REPLY, whatever that still says. */
 void question_cancel(struct channel *ch, const struct channel_event *event)
 {
 	struct live *l = live_by_mid(&ch->asked, event->cancel.mid);
 
-	if (ch->frozen || l == NULL || ch->closing || !ch->open || ch->fetch.going || writer_behind(ch)) {
-		ask_fail(ch, event->cancel.ticket, ch->frozen ? CHANNEL_FROZEN : l == NULL ? CHANNEL_ENDED : CHANNEL_BUSY);
+	if (!cancel_possible(ch, l, event->cancel.ticket))
 		return;
-	}
 	if (!l->cancelled && !cancel_append(ch, l))
 		return;
 	l->cancelled = true;
@@ -704,9 +720,11 @@ void question_found(struct channel *ch, const struct channel_event *event)
 		if (d.refusal != REFUSAL_NONE) {
 			struct duty *alarm = duty_add(ch, DUTY_ALARM);
 
-			if (alarm != NULL)
+			if (alarm != NULL) {
+				alarm->end.notice = NOTICE_PROVIDER_OUTSIDE_CLAUSE;
 				alarm->end.text =
 					text_of(ch, "the provider of clause %u answered outside the clause (%s): not sent", l->clause, d.rule);
+			}
 			a = (struct answer){.status = STATUS_ERROR,
 					    .reason = bytes_text("provider-failed"),
 					    .rule = bytes_text(text_of(ch, "%s", d.rule))};

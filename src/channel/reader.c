@@ -254,7 +254,7 @@ void reader_hello(struct channel *ch, const struct hello *theirs)
 
 /* ---- ENTRY: structure only (R1) ---- */
 
-static enum err parts_check(const struct entry *e)
+enum err entry_parts_check(const struct entry *e)
 {
 	for (unsigned i = 0; i < e->header.nparts; i++) {
 		if (e->header.part[i].placement != PLACED_INLINE)
@@ -384,7 +384,7 @@ static const char *structure_fault(const struct peer_log *l, const struct entry 
 		return "an entry's index is not the next";
 	if ((next == 0) != (e->header.kind == KIND_GENESIS))
 		return "GENESIS stands at index 0 and nowhere else";
-	if (parts_check(e))
+	if (entry_parts_check(e))
 		return "an inline part does not match its commitment";
 	return NULL;
 }
@@ -605,9 +605,11 @@ static void older_copy_tell(struct channel *ch)
 {
 	struct duty *d = duty_add(ch, DUTY_ALARM);
 
-	if (d != NULL)
-		d->end.text = "the partner went on from an older copy of its ledger than is held here: "
-			      "nothing it says is acted on before it has taken in the rest";
+	if (d == NULL)
+		return;
+	d->end.notice = NOTICE_PARTNER_RESTORED;
+	d->end.text = "the partner went on from an older copy of its ledger than is held here: "
+		      "nothing it says is acted on before it has taken in the rest";
 }
 
 /* The root of the peer's log at a size, where it is still known, or NULL. */

@@ -127,6 +127,7 @@ struct briefs {
 struct fetch {
 	bool		 going;
 	bool		 said;	   /* ADOPT is appended: when it is signed the session begins anew */
+	bool		 took;	   /* rows were taken in, in this session */
 	struct own_log	*of;	   /* whose entries the partner was asked for, or NULL */
 	uint64_t	 asked_at; /* how far it was held then */
 	struct pending **row;	   /* behind its frontier, proved by nothing yet */
@@ -277,6 +278,7 @@ void		 reader_disconnected(struct channel *ch);
 struct peer_log *reader_log(const struct channel *ch); /* the newest with something durable, or NULL */
 struct peer_log *reader_find(const struct channel *ch, const struct epoch *epoch);
 bool		 reader_closed(const struct peer_log *l); /* held to the size that a later entry names: nothing more of it is read */
+enum err	 entry_parts_check(const struct entry *e);	  /* its inline parts are those that its header commits to */
 struct pending	*pending_make(const struct entry *e);	  /* NULL: no memory */
 void		 pending_free(struct channel *ch, struct pending *p);
 struct bytes	 pending_body(struct channel *ch, const struct pending *p); /* its inline parts as they are stored; for this step */

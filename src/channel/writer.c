@@ -608,13 +608,25 @@ static bool held_by_naming(const struct channel *ch, const struct own_log *log, 
 	return false;
 }
 
-static bool is_lost(const struct channel *ch, const struct own_log *log, const struct hello *theirs)
+/* A partner that shows an epoch of ours unknown here is ahead of this ledger; what it lost, if anything, shows when that is taken in. */
+static bool is_ahead(const struct channel *ch, const struct hello *theirs)
+{
+	struct origin o;
+
+	for (unsigned i = 0; i < theirs->npeer; i++)
+		if (origin_read(theirs->peer[i].origin, &o) == ERR_OK && strcmp(o.author, ch->self) == 0 && strcmp(o.channel, ch->name) == 0 &&
+		    writer_find(ch, &o.epoch) == NULL && brief_find(ch, true, &o.epoch) == NULL)
+			return true;
+	return false;
+}
+
+static bool is_lost(const struct channel *ch, const struct own_log *log, const struct hello *theirs, bool ahead)
 {
 	const struct hello_log *held = listed(theirs->peer, theirs->npeer, log->origin);
 
 	if (log->receipted == 0)
 		return false;
-	return held != NULL ? held->size < log->receipted : !held_by_naming(ch, log, theirs);
+	return held != NULL ? held->size < log->receipted : !ahead && !held_by_naming(ch, log, theirs);
 }
 
 /*
@@ -623,10 +635,10 @@ static bool is_lost(const struct channel *ch, const struct own_log *log, const s
  */
 static bool partner_lost(struct channel *ch, const struct hello *theirs)
 {
-	bool unlisted = false;
+	bool unlisted = false, ahead = is_ahead(ch, theirs);
 
 	for (unsigned i = 0; i + 1 < ch->nown; i++) {
-		ch->own[i]->lost = is_lost(ch, ch->own[i], theirs);
+		ch->own[i]->lost = is_lost(ch, ch->own[i], theirs, ahead);
 		unlisted = unlisted || (ch->own[i]->lost && ch->own[i]->number == NO_NUMBER);
 	}
 	return unlisted;

@@ -239,7 +239,6 @@ static void each_rule_is_kept(void **state)
 	}
 }
 
-/* A question whose time is before that of one acted on earlier. */
 /* A question from a clock far ahead is refused and moves nothing: what is asked next, at the right time, is answered. */
 static void one_wrong_clock_stops_nothing(void **state)
 {
@@ -268,6 +267,7 @@ static void one_wrong_clock_stops_nothing(void **state)
 	pen_end(&p);
 }
 
+/* A question whose time is before that of one acted on earlier. */
 static void the_clock_goes_back(void **state)
 {
 	static struct pen p;

@@ -12,10 +12,7 @@
 
 #include "story.h"
 
-static void ask(struct side *s)
-{
-	side_ask(s, "duty-assessment", "2026-1", NULL);
-}
+#define LIFE_MS (2000 + CHANNEL_QUESTION_SLACK_MS) /* of a question under clause 7 */
 
 static void read_all(struct side *s)
 {
@@ -32,7 +29,7 @@ static void work_all(struct side *s)
 /* North has asked, and its checkpoint has left. */
 static void north_asks(struct story *s)
 {
-	ask(&s->world.side[NORTH]);
+	story_ask(&s->world.side[NORTH]);
 	side_commit(&s->world.side[NORTH]);
 	work_all(&s->world.side[NORTH]);
 }
@@ -40,28 +37,7 @@ static void north_asks(struct story *s)
 static void comes_back(struct story *s, int who)
 {
 	side_start(&s->world.side[who]);
-	world_connect(&s->world);
-	world_settle(&s->world);
-}
-
-/* A session that ends by itself is dialled again, as gateways do. */
-static void comes_back_and_dials_again(struct story *s, int who)
-{
-	comes_back(s, who);
-	world_connect(&s->world);
-	world_settle(&s->world);
-}
-
-/* Every exchange ended on both sides, and no channel is frozen. */
-static void all_is_well(struct story *s, unsigned exchanges)
-{
-	const struct side *north = &s->world.side[NORTH], *south = &s->world.side[SOUTH];
-
-	assert_true(world_check_quiet(&s->world));
-	assert_int_equal(north->disk.nexchanges, exchanges);
-	assert_int_equal(south->disk.nexchanges, exchanges);
-	assert_int_equal(side_unanswered(north, true) + side_unanswered(south, false), 0);
-	assert_int_equal(north->alarms + south->alarms, 0);
+	story_meet(s);
 }
 
 /* ---- the author, before its own disk wrote what is on its way ---- */
@@ -73,12 +49,12 @@ static void the_author_before_its_disk_wrote(void **state)
 
 	(void)state;
 	story_begin(&s, true);
-	ask(&s.world.side[NORTH]);
+	story_ask(&s.world.side[NORTH]);
 	assert_true(side_read(&s.world.side[SOUTH])); /* it has the entry */
 	side_crash(&s.world.side[NORTH]);
 	assert_int_equal(s.world.side[SOUTH].disk.nexchanges, 0);
 	comes_back(&s, NORTH);
-	ask(&s.world.side[NORTH]);
+	story_ask(&s.world.side[NORTH]);
 	world_settle(&s.world);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north appends QUERY 2\n"
@@ -107,7 +83,7 @@ static void the_author_before_its_disk_wrote(void **state)
 		     "[   0] north takes REPLY 2: ok\n"
 		     "[   0] north tells: answered ok, status released\n"
 		     "[   0] north > receipt 3 of channel customs\n");
-	all_is_well(&s, 1);
+	story_is_well(&s, 1);
 	story_end(&s);
 }
 
@@ -173,7 +149,7 @@ static void the_author_when_its_checkpoint_was_lost(void **state)
 		     "[   0] north takes REPLY 2: ok\n"
 		     "[   0] north tells: answered ok, status released\n"
 		     "[   0] north > receipt 3 of channel customs\n");
-	all_is_well(&s, 1);
+	story_is_well(&s, 1);
 	assert_int_equal(s.world.side[SOUTH].lookups, 1);
 	story_end(&s);
 }
@@ -261,7 +237,7 @@ static void a_receipt_that_comes_again_is_checked(void **state)
 	for (int spoilt = 0; spoilt < 2; spoilt++) {
 		pen_begin(&p, SOUTH);
 		pen_open(&p);
-		ask(p.reader);
+		story_ask(p.reader);
 		world_settle(&p.story.world);
 		struct epoch epoch = p.reader->disk.log[0].epoch;
 		side_crash(p.reader);
@@ -335,7 +311,7 @@ static void the_author_before_it_stored_the_answer(void **state)
 		     "[   0] south > receipt 3 of channel customs\n"
 		     "[   0] north > receipt 3 of channel customs\n");
 	assert_int_equal(s.world.side[NORTH].finals, 1);
-	all_is_well(&s, 1);
+	story_is_well(&s, 1);
 	story_end(&s);
 }
 
@@ -398,7 +374,7 @@ static void the_reader_before_its_disk_wrote(void **state)
 		     "[   0] north > receipt 3 of channel customs\n"
 		     "[   0] north tells: answered ok, status released\n"
 		     "[   0] north > receipt 4 of channel customs\n");
-	all_is_well(&s, 1);
+	story_is_well(&s, 1);
 	story_end(&s);
 }
 
@@ -464,7 +440,7 @@ static void the_reader_before_it_answered(void **state)
 		     "[   0] north tells: answered ok, status released\n"
 		     "[   0] north > receipt 4 of channel customs\n");
 	assert_int_equal(s.world.side[SOUTH].lookups, 2); /* it may be repeated */
-	all_is_well(&s, 1);
+	story_is_well(&s, 1);
 	story_end(&s);
 }
 
@@ -477,7 +453,7 @@ static void the_reader_comes_back_too_late(void **state)
 	story_begin(&s, true);
 	until_it_looks(&s);
 	side_crash(&s.world.side[SOUTH]);
-	s.world.now_ms += 62001;
+	s.world.now_ms += LIFE_MS + 1;
 	comes_back(&s, SOUTH);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
 		     "[   0] north appends QUERY 2\n"
@@ -486,27 +462,27 @@ static void the_reader_comes_back_too_late(void **state)
 		     "[   0] south looks up clause 7\n"
 		     "[   0] south > receipt 3 of channel customs\n"
 		     "[   0] south is killed\n"
-		     "[62001] south starts\n"
-		     "[62001] south appends GENESIS 0\n"
-		     "[62001] south appends TALLY 1\n"
-		     "[62001] south appends AGREE 2\n"
-		     "[62001] north and south connect\n"
-		     "[62001] south > receipt 3 of channel customs\n"
-		     "[62001] south appends REPLY 3: expired\n"
-		     "[62001] south answers expired: expired\n"
-		     "[62001] north > checkpoint 3 of channel customs\n"
-		     "[62001] south > entries 0 to 3 from the ledger\n"
-		     "[62001] south > checkpoint 3 of channel customs\n"
-		     "[62001] north takes GENESIS 0\n"
-		     "[62001] north takes TALLY 1\n"
-		     "[62001] north takes AGREE 2\n"
-		     "[62001] south > checkpoint 4 of channel customs\n"
-		     "[62001] north takes REPLY 3: expired\n"
-		     "[62001] north > receipt 3 of channel customs\n"
-		     "[62001] north tells: expired: expired\n"
-		     "[62001] north > receipt 4 of channel customs\n");
+		     "[362001] south starts\n"
+		     "[362001] south appends GENESIS 0\n"
+		     "[362001] south appends TALLY 1\n"
+		     "[362001] south appends AGREE 2\n"
+		     "[362001] north and south connect\n"
+		     "[362001] south > receipt 3 of channel customs\n"
+		     "[362001] south appends REPLY 3: expired\n"
+		     "[362001] south answers expired: expired\n"
+		     "[362001] north > checkpoint 3 of channel customs\n"
+		     "[362001] south > entries 0 to 3 from the ledger\n"
+		     "[362001] south > checkpoint 3 of channel customs\n"
+		     "[362001] north takes GENESIS 0\n"
+		     "[362001] north takes TALLY 1\n"
+		     "[362001] north takes AGREE 2\n"
+		     "[362001] south > checkpoint 4 of channel customs\n"
+		     "[362001] north takes REPLY 3: expired\n"
+		     "[362001] north > receipt 3 of channel customs\n"
+		     "[362001] north tells: expired: expired\n"
+		     "[362001] north > receipt 4 of channel customs\n");
 	assert_int_equal(s.world.side[SOUTH].lookups, 1);
-	all_is_well(&s, 1);
+	story_is_well(&s, 1);
 	story_end(&s);
 }
 
@@ -552,7 +528,7 @@ static void the_reader_before_its_answer_left(void **state)
 		     "[   0] north > receipt 3 of channel customs\n"
 		     "[   0] north > receipt 3 of channel customs\n");
 	assert_int_equal(s.world.side[SOUTH].lookups, 1);
-	all_is_well(&s, 1);
+	story_is_well(&s, 1);
 	story_end(&s);
 }
 
@@ -588,15 +564,15 @@ static void the_author_is_put_back(void **state)
 	(void)state;
 	story_begin(&s, true);
 	gateway_backup(&s.world.gateway[NORTH]);
-	ask(&s.world.side[NORTH]);
+	story_ask(&s.world.side[NORTH]);
 	world_settle(&s.world);
-	ask(&s.world.side[NORTH]);
+	story_ask(&s.world.side[NORTH]);
 	side_commit(&s.world.side[NORTH]);
 	world_cut(&s.world);
 	assert_int_equal(s.world.side[NORTH].disk.nexchanges, 2);
 	story_listen_again(&s);
 	gateway_restore(&s.world.gateway[NORTH], 0);
-	comes_back_and_dials_again(&s, NORTH);
+	comes_back(&s, NORTH);
 	story_is(&s, "[   0] north is killed\n"
 		     "[   0] north is put back to backup 0 of 0\n"
 		     "[   0] north starts\n"
@@ -616,6 +592,7 @@ static void the_author_is_put_back(void **state)
 		     "[   0] south takes AGREE 2\n"
 		     "[   0] north takes in again QUERY 2\n"
 		     "[   0] north appends ADOPT 3\n"
+		     "[   0] north > entries 3 to 3 from the ledger\n"
 		     "[   0] south > receipt 3 of channel customs\n"
 		     "[   0] north closes: entries of ours were taken in again: dial again\n"
 		     "[   0] north and south connect\n"
@@ -631,7 +608,7 @@ static void the_author_is_put_back(void **state)
 		     "[   0] north tells: answered ok, status released\n"
 		     "[   0] south > receipt 4 of channel customs\n"
 		     "[   0] north > receipt 3 of channel customs\n");
-	all_is_well(&s, 1);
+	story_is_well(&s, 1);
 	story_end(&s);
 }
 
@@ -643,11 +620,11 @@ static void the_reader_is_put_back(void **state)
 	(void)state;
 	story_begin(&s, true);
 	gateway_backup(&s.world.gateway[SOUTH]);
-	ask(&s.world.side[NORTH]);
+	story_ask(&s.world.side[NORTH]);
 	world_settle(&s.world);
 	story_listen_again(&s);
 	gateway_restore(&s.world.gateway[SOUTH], 0);
-	comes_back_and_dials_again(&s, SOUTH);
+	comes_back(&s, SOUTH);
 	story_is(&s, "[   0] south is killed\n"
 		     "[   0] south is put back to backup 0 of 0\n"
 		     "[   0] south starts\n"
@@ -661,6 +638,7 @@ static void the_reader_is_put_back(void **state)
 		     "[   0] south > entries 0 to 2 from the ledger\n"
 		     "[   0] south takes in again REPLY 2: ok\n"
 		     "[   0] south appends ADOPT 3\n"
+		     "[   0] south > entries 3 to 3 from the ledger\n"
 		     "[   0] south > checkpoint 3 of channel customs\n"
 		     "[   0] north ALARM: the partner went on from an older copy of its ledger than is held here: nothing it says is acted on before "
 		     "it has taken in the rest\n"
@@ -682,7 +660,7 @@ static void the_reader_is_put_back(void **state)
 		     "[   0] north > receipt 4 of channel customs\n");
 	assert_int_equal(s.world.side[SOUTH].lookups, 1);
 	assert_int_equal(s.world.side[NORTH].finals, 1);
-	all_is_well(&s, 1);
+	story_is_well(&s, 1);
 	story_end(&s);
 }
 

@@ -238,7 +238,7 @@ static void the_provider_is_silent(void **state)
 	s.world.silent_worker = true;
 	side_ask(&s.world.side[NORTH], "duty-assessment", "2026-1", NULL);
 	world_settle(&s.world);
-	s.world.now_ms += 62001;
+	s.world.now_ms += 2000 + CHANNEL_QUESTION_SLACK_MS + 1; /* clause 7 is answered within 2 seconds */
 	side_tick(&s.world.side[SOUTH]);
 	world_settle(&s.world);
 	story_is(&s, "[   0] north asks about 2026-1 for duty-assessment\n"
@@ -247,12 +247,12 @@ static void the_provider_is_silent(void **state)
 		     "[   0] south takes QUERY 2\n"
 		     "[   0] south looks up clause 7\n"
 		     "[   0] south > receipt 3 of channel customs\n"
-		     "[62001] south appends REPLY 2: error\n"
-		     "[62001] south answers error: provider-failed\n"
-		     "[62001] south > checkpoint 3 of channel customs\n"
-		     "[62001] north takes REPLY 2: error\n"
-		     "[62001] north tells: failed: provider-failed\n"
-		     "[62001] north > receipt 3 of channel customs\n");
+		     "[362001] south appends REPLY 2: error\n"
+		     "[362001] south answers error: provider-failed\n"
+		     "[362001] south > checkpoint 3 of channel customs\n"
+		     "[362001] north takes REPLY 2: error\n"
+		     "[362001] north tells: failed: provider-failed\n"
+		     "[362001] north > receipt 3 of channel customs\n");
 	story_end(&s);
 }
 

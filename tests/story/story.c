@@ -73,6 +73,52 @@ void story_end_broken(struct story *s, const char *fault)
 	story_free(s);
 }
 
+/* ---- steps of many stories ---- */
+
+void story_ask(struct side *s)
+{
+	side_ask(s, "duty-assessment", "2026-1", NULL);
+}
+
+void story_exchange(struct story *s)
+{
+	story_ask(&s->world.side[NORTH]);
+	world_settle(&s->world);
+}
+
+#define SESSIONS_MOST 8
+
+void story_meet(struct story *s)
+{
+	const struct side *north = &s->world.side[NORTH], *south = &s->world.side[SOUTH];
+
+	for (int i = 0; i < SESSIONS_MOST; i++) {
+		world_connect(&s->world);
+		world_settle(&s->world);
+		if (north->up && south->up)
+			return;
+	}
+	fail_msg("no session lasts");
+}
+
+void story_starts_again(struct story *s, int who)
+{
+	side_crash(&s->world.side[who]);
+	side_start(&s->world.side[who]);
+	story_meet(s);
+}
+
+void story_is_well(struct story *s, unsigned exchanges)
+{
+	const struct side *north = &s->world.side[NORTH], *south = &s->world.side[SOUTH];
+
+	assert_true(world_check_quiet(&s->world));
+	assert_int_equal(north->disk.nexchanges, exchanges);
+	assert_int_equal(south->disk.nexchanges, exchanges);
+	assert_int_equal(side_unanswered(north, true) + side_unanswered(south, false), 0);
+	assert_int_equal(north->alarms + south->alarms, 0);
+}
+
 /* ---- the pen ---- */
 
 void pen_epoch(struct pen *p)

@@ -30,6 +30,15 @@ void story_is_at(struct story *s, const char *expected, const char *file, int li
 void story_end(struct story *s); /* no invariant was broken */
 void story_end_broken(struct story *s, const char *fault);
 
+/* A question that is answered, and its answer. */
+void story_ask(struct side *s);
+void story_exchange(struct story *s); /* north's */
+/* They connect and come to rest; a session that ends by itself is dialled again, as gateways do. */
+void story_meet(struct story *s);
+void story_starts_again(struct story *s, int who); /* killed before */
+/* All is quiet, with so many exchanges that ended alike on both sides, and no channel is frozen. */
+void story_is_well(struct story *s, unsigned exchanges);
+
 /* ---- a partner written by hand ---- */
 
 #define PEN_ENTRIES_MOST 64
