@@ -428,8 +428,7 @@ void adopt_signed(struct channel *ch)
 		return;
 	ch->fetch.said = false;
 	if (ch->connected)
-		duty_close(ch, CLOSE_RESTART,
-			   ch->fetch.took ? "entries of ours were taken in again: dial again" : "ADOPT is signed: dial again");
+		duty_close(ch, CLOSE_RESTART, ch->fetch.took ? "entries of ours were taken in again: dial again" : "ADOPT is signed: dial again");
 }
 
 /* What was only shown and never proved is forgotten with the session. */

@@ -277,9 +277,9 @@ void		 reader_cosigned(struct channel *ch, const struct channel_event *event);
 void		 reader_disconnected(struct channel *ch);
 struct peer_log *reader_log(const struct channel *ch); /* the newest with something durable, or NULL */
 struct peer_log *reader_find(const struct channel *ch, const struct epoch *epoch);
-bool		 reader_closed(const struct peer_log *l); /* held to the size that a later entry names: nothing more of it is read */
-enum err	 entry_parts_check(const struct entry *e);	  /* its inline parts are those that its header commits to */
-struct pending	*pending_make(const struct entry *e);	  /* NULL: no memory */
+bool		 reader_closed(const struct peer_log *l);  /* held to the size that a later entry names: nothing more of it is read */
+enum err	 entry_parts_check(const struct entry *e); /* its inline parts are those that its header commits to */
+struct pending	*pending_make(const struct entry *e);	   /* NULL: no memory */
 void		 pending_free(struct channel *ch, struct pending *p);
 struct bytes	 pending_body(struct channel *ch, const struct pending *p); /* its inline parts as they are stored; for this step */
 void		 peer_log_free(struct channel *ch, struct peer_log *l);
@@ -301,7 +301,7 @@ void questions_forget(struct channel *ch); /* those of the partner: they are ask
 /* adopt.c */
 bool adopt_hello(struct channel *ch, const struct hello *theirs); /* true: entries of ours are to be taken in again */
 void adopt_begin(struct channel *ch);
-void adopt_range(struct channel *ch, const struct range_frame *f);
+void adopt_range(struct channel *ch, const struct range_frame *range);
 void adopt_signed(struct channel *ch);
 void adopt_disconnected(struct channel *ch);
 void adopt_done(struct channel *ch);

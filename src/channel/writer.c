@@ -429,10 +429,12 @@ bool writer_is_left(const struct own_log *log)
 	return log->quiet && log->naming.said == 0 && !log->naming.adopted;
 }
 
-static void skipped_mark(struct channel *ch, const struct own_log *last)
+static void skipped_mark(struct channel *ch, struct own_log *last)
 {
 	for (unsigned i = 0; i < ch->nown; i++)
-		ch->own[i]->skipped = ch->own[i] != last && writer_is_left(ch->own[i]);
+		ch->own[i]->skipped = writer_is_left(ch->own[i]);
+	if (last != NULL)
+		last->skipped = false;
 }
 
 void writer_opened(struct channel *ch, const struct epoch *epoch)

@@ -118,7 +118,8 @@ static enum err listing_read(struct listing *listing)
 
 /* ---- list ---- */
 
-static void print_one(const struct cli *cli, const struct listed *l)
+/* The sentence that came with the alarm stays in the language of the journal. */
+static void print_one(const struct cli *cli, const char *folder, const struct listed *l)
 {
 	char time[25], code[ALARM_CODE_MOST];
 
@@ -131,9 +132,10 @@ static void print_one(const struct cli *cli, const struct listed *l)
 	alarm_code_word(l->alarm.code, code);
 	fprintf(cli->out, "%s  %s  %-9s %s %s  %s\n", l->id, time, code, l->standing == STANDING_SAID ? l->alarm.said_by : l->alarm.about,
 		l->alarm.channel, cli_text(cli, standings[l->standing].en, standings[l->standing].ar));
-	fprintf(cli->out, "  %s\n  %s  `mithaq verify %s`\n", l->because,
+	fprintf(cli->out, cli_text(cli, "  %s\n", "  السبب كما سُجّل بالإنجليزية: %s\n"), l->because);
+	fprintf(cli->out, cli_text(cli, "  %s  `mithaq verify %s/%s`\n", "  %s «mithaq verify %s/%s»\n"),
 		l->finding == ALARM_PROVED_FOUND ? cli_text(cli, "a proof:", "دليل تام:") : cli_text(cli, "a record, no proof:", "قيد لا دليل:"),
-		l->name);
+		folder, l->name);
 }
 
 static json_t *json_one(const struct listed *l)
@@ -158,7 +160,7 @@ static int list(struct listing *listing)
 		if (cli->json)
 			json_array_append_new(all, json_one(listing->at[i]));
 		else
-			print_one(cli, listing->at[i]);
+			print_one(cli, listing->folder, listing->at[i]);
 	}
 	if (cli->json) {
 		json_dumpf(all, cli->out, JSON_INDENT(2));

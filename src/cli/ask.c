@@ -203,6 +203,8 @@ static const struct meaning meanings[] = {
 	{"key-reused", EXIT_USAGE},
 	{"busy", EXIT_UNREACHABLE},
 	{"partner-unreachable", EXIT_UNREACHABLE},
+	{"fetching", EXIT_UNREACHABLE},
+	{"channel-frozen", EXIT_INTERNAL},
 	{"ledger-stopped", EXIT_INTERNAL},
 	{"provider-failed", EXIT_INTERNAL},
 };

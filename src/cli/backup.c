@@ -92,14 +92,19 @@ struct making {
 };
 
 /* EXIT_DONE, or complains with the place and the error's own words. */
+/* EXIT_DONE for ERR_OK and for nothing else. */
 static int told(struct making *m, enum err e, const char *what)
 {
+	int code = EXIT_INTERNAL;
+
 	if (e == ERR_OK)
 		return EXIT_DONE;
 	if (e == ERR_ORDER)
-		return cli_complain(m->cli, EXIT_INTERNAL, what, cli_text(m->cli, "it was changed while it was read", "تغيّر أثناء قراءته"),
-				    cli_text(m->cli, "type the command again", "أعد كتابة الأمر"));
-	return cli_err(m->cli, e, what, NULL);
+		(void)cli_complain(m->cli, EXIT_INTERNAL, what, cli_text(m->cli, "it was changed while it was read", "تغيّر أثناء قراءته"),
+				   cli_text(m->cli, "type the command again", "أعد كتابة الأمر"));
+	else
+		code = cli_err(m->cli, e, what, NULL);
+	return code == EXIT_DONE ? EXIT_INTERNAL : code;
 }
 
 static int measure(struct making *m, enum archive_kind kind, unsigned number, const char *hex, const char *path)
@@ -178,10 +183,12 @@ static enum err names_read(const char *folder, const char *ending, struct names 
 static int measure_folder(struct making *m, enum archive_kind kind, const char *folder, const char *ending)
 {
 	struct names *names = calloc(1, sizeof *names);
-	enum err      e = names == NULL ? ERR_MEMORY : names_read(folder, ending, names);
-	int	      code = told(m, e, folder);
 	char	      path[CONFIG_PATH_MOST + 300], stem[256];
 
+	if (names == NULL)
+		return told(m, ERR_MEMORY, folder);
+	enum err e = names_read(folder, ending, names);
+	int	 code = told(m, e, folder);
 	for (size_t i = 0; code == EXIT_DONE && i < names->n; i++) {
 		snprintf(path, sizeof path, "%s/%s", folder, names->at[i]);
 		snprintf(stem, sizeof stem, "%.*s", (int)(strlen(names->at[i]) - names->ending), names->at[i]);
@@ -231,7 +238,7 @@ static int snapshot(struct making *m)
 	enum err     e = config_data_path(&m->config, "ledger.db", path);
 
 	if (e == ERR_OK && store_open(path, STORE_READ, &m->store, &fault) != ERR_OK)
-		return cli_fault(m->cli, &fault, path);
+		return cli_fault(m->cli, &fault, "ledger");
 	m->manifest->made_ms = now_ms(); /* before the snapshot: what was accepted earlier is in it */
 	if (e == ERR_OK)
 		e = store_begin(m->store);
@@ -292,7 +299,7 @@ static int put_all(struct making *m, int to)
 
 static int put_durable(struct making *m, int fd)
 {
-	struct stat about;
+	struct stat about = {0};
 	int	    code = put_all(m, fd);
 
 	if (code == EXIT_DONE && (fsync(fd) != 0 || fstat(fd, &about) != 0))
@@ -374,8 +381,9 @@ static int make(struct cli *cli, const char *target)
 	m->cli = cli;
 	m->manifest = calloc(1, sizeof *m->manifest);
 	m->source = calloc(ARCHIVE_FILES_MOST, sizeof *m->source);
-	int code = m->manifest == NULL || m->source == NULL ? cli_err(cli, ERR_MEMORY, "backup", NULL) : cli_config(cli, &m->config);
-	if (code == EXIT_DONE) {
+	bool room = m->manifest != NULL && m->source != NULL;
+	int  code = room ? cli_config(cli, &m->config) : cli_err(cli, ERR_MEMORY, "backup", NULL);
+	if (room && code == EXIT_DONE) {
 		time_write(now_ms(), time);
 		time[13] = time[16] = '-'; /* a colon is no letter of a file's name everywhere */
 		snprintf(named, sizeof named, "%s-%.19s.backup", m->config.party, time);

@@ -171,11 +171,13 @@ struct held_log {
 	char		why[160];
 	uint64_t	extent; /* one more than the largest index that has a row */
 	bool		walked, damaged;
-	bool		leaves_known;	  /* every entry's; else the frontier stops at the first that is not */
-	struct mark	end;		  /* recomputed */
-	struct frontier receipt_frontier; /* recomputed, at the largest receipt */
-	uint64_t	queries, asked;	  /* QUERY entries; exchanges asked in this log */
-	uint64_t	confirmed;	  /* the largest size whose root a verified signature confirms */
+	bool		entry_damaged;		  /* and the first such: behind it no signed head can be compared */
+	uint64_t	first_damaged, unvouched; /* heads behind it */
+	bool		leaves_known;		  /* every entry's; else the frontier stops at the first that is not */
+	struct mark	end;			  /* recomputed */
+	struct frontier receipt_frontier;	  /* recomputed, at the largest receipt */
+	uint64_t	queries, asked;		  /* QUERY entries; exchanges asked in this log */
+	uint64_t	confirmed;		  /* the largest size whose root a verified signature confirms */
 };
 
 enum place_kind { PLACE_WORDS, PLACE_LOG, PLACE_ENTRY, PLACE_PART, PLACE_CHECKPOINT, PLACE_RECEIPT, PLACE_ROW, PLACE_EXCHANGE };

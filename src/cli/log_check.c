@@ -307,6 +307,8 @@ static void check_head(struct checking *c, const struct scrubbed_head *h)
 	/* Of a root that is not that of the entries for a reason already told, its signature says nothing more. */
 	bool judged = same || differs || !h->head.root_read;
 
+	if (log->entry_damaged && !same)
+		log->unvouched += (uint64_t)h->head.checkpointed + h->head.receipted;
 	if (h->head.checkpointed && judged)
 		check_checkpoint(c, h, differs);
 	if (h->head.receipted && judged)
@@ -335,6 +337,9 @@ static void check_entry(struct checking *c, const struct scrubbed *e)
 		check_aseq(c, e, index);
 	if (e->damaged)
 		c->leaf_damaged = true;
+	if (e->damaged && !log->entry_damaged)
+		log->first_damaged = index;
+	log->entry_damaged = log->entry_damaged || e->damaged;
 	if (!e->leaf_known)
 		log->leaves_known = false;
 	if (log->leaves_known)

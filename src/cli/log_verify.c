@@ -19,12 +19,16 @@
 #define COMMAND_TEXT   512
 
 struct verifying {
-	struct cli	     *cli;
-	struct checking	      check;
-	struct progress_file *progress;
-	json_t		     *json[2]; /* damage, notices */
-	bool		      bar;
-	uint64_t	      begun_ms, moved_ms, saved_ms, saved_entries;
+	struct cli	      *cli;
+	struct checking	       check;
+	struct progress_file  *progress;
+	json_t		      *json[2]; /* damage, notices */
+	bool		       bar;
+	struct found	       rows; /* entries told last, one behind the other, that cannot be read: `nrows` of them wait to be said */
+	uint64_t	       nrows;
+	const struct held_log *words_of; /* of the last place that was told in words, and they */
+	char		       words[160];
+	uint64_t	       begun_ms, moved_ms, saved_ms, saved_entries;
 };
 
 static uint64_t clock_ms(void)
@@ -60,7 +64,7 @@ void log_place(const struct cli *cli, const struct found *f, char out[LOG_PLACE_
 
 	switch (f->kind) {
 	case PLACE_WORDS:
-		snprintf(out, LOG_PLACE_TEXT, "%s", f->words);
+		snprintf(out, LOG_PLACE_TEXT, "%s%s%s", f->origin != NULL ? f->origin : "", f->origin != NULL ? ", " : "", f->words);
 		return;
 	case PLACE_LOG:
 		snprintf(out, LOG_PLACE_TEXT, "%s", f->origin);
@@ -82,12 +86,69 @@ void log_place(const struct cli *cli, const struct found *f, char out[LOG_PLACE_
 	}
 }
 
+static void tell_plain(struct verifying *v, const struct found *f, const char *where)
+{
+	if (v->bar)
+		fputs("\r\033[K", v->cli->complain);
+	fprintf(v->cli->complain, "mithaq: %s: %s%s\n", where, damage_is_notice(f->what) ? cli_text(v->cli, "no damage: ", "ليس ضررًا: ") : "",
+		damage_text(f->what, v->cli->lang));
+}
+
+/* A page of the file that is gone takes several rows with it: they are one line. */
+static void rows_say(struct verifying *v)
+{
+	char where[LOG_PLACE_TEXT];
+
+	if (v->nrows == 1)
+		log_place(v->cli, &v->rows, where);
+	else
+		snprintf(where, sizeof where, cli_text(v->cli, "%s, entries %" PRIu64 " to %" PRIu64, "%s، القيود من %" PRIu64 " إلى %" PRIu64),
+			 v->rows.origin, v->rows.number, v->rows.number + v->nrows - 1);
+	if (v->nrows > 0)
+		tell_plain(v, &v->rows, where);
+	v->nrows = 0;
+}
+
+static bool is_row(const struct found *f)
+{
+	return f->kind == PLACE_ENTRY && (f->what == DAMAGE_UNREADABLE || f->what == DAMAGE_MISSING);
+}
+
+/* One more behind those that wait? */
+static bool rows_grow(struct verifying *v, const struct found *f)
+{
+	if (v->nrows == 0 || !is_row(f) || f->what != v->rows.what || f->log != v->rows.log || f->number != v->rows.number + v->nrows)
+		return false;
+	v->nrows++;
+	return true;
+}
+
+/* The same table is read for several reasons: that it cannot be is one line. */
+static bool words_again(struct verifying *v, const struct found *f)
+{
+	if (f->kind != PLACE_WORDS)
+		return false;
+	if (f->log == v->words_of && strcmp(f->words, v->words) == 0)
+		return true;
+	v->words_of = f->log;
+	snprintf(v->words, sizeof v->words, "%s", f->words);
+	return false;
+}
+
+/* A root behind a damaged entry: told once for the log, at the end. */
+static bool behind_damage(const struct found *f)
+{
+	return (f->what == DAMAGE_CHECKPOINT_ROOT || f->what == DAMAGE_RECEIPT_ROOT) && f->log->entry_damaged;
+}
+
 static void tell(void *arg, const struct found *f)
 {
 	struct verifying *v = arg;
 	bool		  notice = damage_is_notice(f->what);
 	char		  where[LOG_PLACE_TEXT];
 
+	if (!v->cli->json && (rows_grow(v, f) || behind_damage(f) || words_again(v, f)))
+		return;
 	if ((notice ? v->check.notices : v->check.damages) > DAMAGE_MOST)
 		return;
 	log_place(v->cli, f, where);
@@ -96,10 +157,38 @@ static void tell(void *arg, const struct found *f)
 								 damage_text(f->what, v->cli->lang)));
 		return;
 	}
-	if (v->bar)
-		fputs("\r\033[K", v->cli->complain);
-	fprintf(v->cli->complain, "mithaq: %s: %s%s\n", where, notice ? cli_text(v->cli, "no damage: ", "ليس ضررًا: ") : "",
-		damage_text(f->what, v->cli->lang));
+	rows_say(v);
+	if (!is_row(f)) {
+		tell_plain(v, f, where);
+		return;
+	}
+	v->rows = *f;
+	v->nrows = 1;
+}
+
+static void unvouched_say(struct verifying *v)
+{
+	for (size_t i = 0; i < v->check.n; i++) {
+		const struct held_log *log = &v->check.log[i];
+		if (log->unvouched > 0)
+			fprintf(v->cli->complain,
+				cli_text(v->cli,
+					 "mithaq: %s: nothing behind entry %" PRIu64 " can be vouched for; checkpoints and receipts there: %" PRIu64
+					 "\n",
+					 "mithaq: %s: لا يمكن الجزم بشيء بعد القيد %" PRIu64 "؛ نقاط التحقق والإيصالات هناك: %" PRIu64 "\n"),
+				v->check.stretch[i].origin, log->first_damaged, log->unvouched);
+	}
+}
+
+static json_t *unvouched_json(const struct checking *c)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < c->n; i++)
+		if (c->log[i].unvouched > 0)
+			json_array_append_new(list, json_pack("{s:s, s:I, s:I}", "log", c->stretch[i].origin, "behind",
+							      (json_int_t)c->log[i].first_damaged, "heads", (json_int_t)c->log[i].unvouched));
+	return list;
 }
 
 /* ---- how far ---- */
@@ -198,10 +287,10 @@ static json_t *help_json(const struct checking *c)
 static void say_json(struct verifying *v)
 {
 	const struct checking *c = &v->check;
-	json_t *o = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:O, s:o}", "whole", c->damages == 0, "logs", (json_int_t)c->n, "entries",
-			      (json_int_t)c->entries, "resumed", (json_int_t)c->resumed, "heads", (json_int_t)c->heads, "exchanges",
-			      (json_int_t)c->exchanges, "found", (json_int_t)c->damages, "damage", v->json[0], "notices", v->json[1], "help",
-			      help_json(c));
+	json_t *o = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:O, s:O, s:o, s:o}", "whole", c->damages == 0, "logs", (json_int_t)c->n,
+			      "entries", (json_int_t)c->entries, "resumed", (json_int_t)c->resumed, "heads", (json_int_t)c->heads, "exchanges",
+			      (json_int_t)c->exchanges, "found", (json_int_t)c->damages, "damage", v->json[0], "notices", v->json[1], "unvouched",
+			      unvouched_json(c), "help", help_json(c));
 
 	if (o != NULL)
 		json_dumpf(o, v->cli->out, JSON_INDENT(2));
@@ -248,10 +337,13 @@ static int verify(struct verifying *v)
 	if (e != ERR_OK)
 		return cli_err(v->cli, e, "log verify", fault.at[0] ? fault.at : NULL);
 	progress_finish(v->progress);
-	if (v->cli->json)
+	if (v->cli->json) {
 		say_json(v);
-	else
+	} else {
+		rows_say(v);
+		unvouched_say(v);
 		say_plain(v);
+	}
 	return v->check.damages == 0 ? EXIT_DONE : EXIT_EVIDENCE_BROKEN;
 }
 

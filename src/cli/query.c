@@ -129,10 +129,22 @@ static void print_failed(struct cli *cli, const json_t *reply)
 	fprintf(cli->complain, "  %s\n", reply_text(reply, "id"));
 }
 
-static void print_open(struct cli *cli, const json_t *reply)
+static const struct {
+	const char *state, *en, *ar;
+} without_answer[] = {
+	{"accepted", "accepted, not with the partner yet; no answer yet", "قُبل ولم يصل إلى الشريك بعد؛ لا جواب بعد"},
+	{"delivered", "the partner has it; no answer yet", "هو عند الشريك؛ لا جواب بعد"},
+	{"expired", "expired: it reached the partner too late to be answered; ask anew", "انقضى: بلغ الشريك بعد فوات وقت الجواب؛ اسأل من جديد"},
+};
+
+static void print_unanswered(struct cli *cli, const json_t *reply)
 {
-	fprintf(cli->complain, "%s  %s; %s `mithaq why %s`\n", reply_text(reply, "id"), reply_text(reply, "state"),
-		cli_text(cli, "no answer yet:", "لا جواب بعد:"), reply_text(reply, "id"));
+	const char *state = reply_text(reply, "state"), *id = reply_text(reply, "id");
+
+	for (size_t i = 0; i < COUNT_OF(without_answer); i++)
+		if (strcmp(without_answer[i].state, state) == 0)
+			state = cli_text(cli, without_answer[i].en, without_answer[i].ar);
+	fprintf(cli->complain, cli_text(cli, "%s  %s; `mithaq why %s`\n", "%s  %s؛ «mithaq why %s»\n"), id, state, id);
 }
 
 static int print_dry(struct cli *cli, const json_t *reply)
@@ -168,7 +180,7 @@ static int show(struct cli *cli, const struct words *words, const struct reply *
 	else if (strcmp(reply_text(r->json, "state"), "failed") == 0)
 		print_failed(cli, r->json);
 	else
-		print_open(cli, r->json);
+		print_unanswered(cli, r->json);
 	return exit;
 }
 

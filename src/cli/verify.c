@@ -144,8 +144,9 @@ static void print_alarm(struct cli *cli, const struct alarm *a, const struct ala
 		fprintf(cli->out, "%s: %s\n", not_proved, alarm_finding_text(p->finding, cli->lang));
 		fprintf(cli->out, cli_text(cli, "  this is a record by %s, not a proof\n", "  هذا قيد لدى %s وليس دليلًا\n"), a->kept_by);
 	}
-	fprintf(cli->out, "  %s %s, %s %s, %s %s: %.*s\n", cli_text(cli, "alarm", "الإنذار"), code, cli_text(cli, "raised by", "رفعته"), a->said_by,
-		cli_text(cli, "at", "في"), time, (int)a->because.n, (const char *)a->because.at);
+	fprintf(cli->out,
+		cli_text(cli, "  alarm %s, raised by %s, at %s: %.*s\n", "  الإنذار %s، رفعته %s، في %s؛ السبب كما سُجّل بالإنجليزية: %.*s\n"), code,
+		a->said_by, time, (int)a->because.n, (const char *)a->because.at);
 	fprintf(cli->out,
 		cli_text(cli, "%s: all of this rests on the root keys of %s, %s: trust in them is yours\n",
 			 "%s: كل ما سبق يقوم على مفتاحي %s الجذريين، %s: والثقة بهما لك\n"),

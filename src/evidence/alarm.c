@@ -28,9 +28,9 @@ static enum err code_read(struct bytes word, uint16_t *out)
 {
 	uint64_t number;
 
-	for (uint16_t i = 0; i < COUNT_OF(code_words); i++)
-		if (code_known(i) && bytes_is(word, code_words[i])) {
-			*out = i;
+	for (unsigned i = 0; i < COUNT_OF(code_words); i++)
+		if (code_known((uint16_t)i) && bytes_is(word, code_words[i])) {
+			*out = (uint16_t)i;
 			return ERR_OK;
 		}
 	enum err e = decimal_read(word, &number);

@@ -78,47 +78,48 @@ enum verdict { VERDICT_PROVED, VERDICT_NOT_PROVED, VERDICT_TRUST };
  * Each row: enum name, machine name, sentence en, sentence ar. {0} to {5} are the
  * claim's values, in the same order in both languages.
  */
-#define CLAIM_TABLE(X)                                                                                                                               \
-	X(AGREED, "agreed", "{1} and {2} both put the agreement {0} in force in their own logs (entries {3} and {4})",                               \
-	  "وضعت كل من {1} و{2} الاتفاق {0} موضع النفاذ في سجلها (القيدان {3} و{4})")                                                                 \
-	X(NOT_AGREED, "not-agreed", "that {1} and {2} both put the agreement {0} in force in their own logs",                                        \
-	  "أن كلًّا من {1} و{2} وضعت الاتفاق {0} موضع النفاذ في سجلها")                                                                                \
-	X(ASKED, "asked", "{0} asked this (entry {1})", "طلبت {0} هذا الاستعلام (القيد {1})")                                                        \
-	X(INSIDE, "inside", "the question was inside clause {0} (its daily limit aside)", "كان الاستعلام ضمن البند {0} (دون النظر في حده اليومي)")   \
-	X(OUTSIDE, "outside", "the question was outside clause {0}, by rule {1}", "كان الاستعلام خارج البند {0} بموجب القاعدة {1}")                  \
-	X(UNJUDGED, "unjudged", "that the question was inside clause {0}: its content is not in this file",                                          \
-	  "أن الاستعلام كان ضمن البند {0}: مضمونه ليس في هذا الملف")                                                                                 \
-	X(RECEIVED, "received", "{0} received it at the latest at {1} by its own clock", "تسلمته {0} في موعد أقصاه {1} بساعتها هي")                  \
-	X(NOT_RECEIVED, "not-received", "that {0} received it: no receipt and no answer is in this file",                                            \
-	  "أن {0} تسلمته: لا إيصال ولا جواب في هذا الملف")                                                                                           \
-	X(ANSWERED, "answered", "{0} answered this to that (entry {1})", "أجابت {0} بهذا عن ذاك (القيد {1})")                                        \
-	X(NO_HIT, "no-hit", "{0} answered to that: no such record (entry {1})", "أجابت {0} عن ذاك: لا يوجد سجل مطابق (القيد {1})")                   \
-	X(REFUSED, "refused", "{0} refused this, for reason {2} under rule {3} (entry {1})",                                                         \
-	  "امتنعت {0} عن الإجابة للسبب {2} بموجب القاعدة {3} (القيد {1})")                                                                           \
-	X(REFUSED_BARE, "refused-bare", "{0} refused this (entry {1})", "امتنعت {0} عن الإجابة (القيد {1})")                                         \
-	X(CLOSED, "closed", "{0} closed this with status {2} (entry {1})", "أنهت {0} هذا بالحالة {2} (القيد {1})")                                   \
-	X(ANSWER_OUTSIDE, "answer-outside", "the answer was outside clause {0}, by rule {1}", "كان الجواب خارج البند {0} بموجب القاعدة {1}")         \
-	X(NOT_ANSWERED, "not-answered", "that {0} answered: no answer is in this file", "أن {0} أجابت: لا جواب في هذا الملف")                        \
-	X(ANSWER_RECEIVED, "answer-received", "{0} received the answer", "تسلمت {0} الجواب")                                                         \
-	X(ANSWER_NOT_RECEIVED, "answer-not-received", "that {0} received the answer: its receipt is not in this file",                               \
-	  "أن {0} تسلمت الجواب: إيصالها ليس في هذا الملف")                                                                                           \
-	X(ERASED, "erased", "what part {1} of entry {0} of {2} said: the content was erased or withheld; that it existed and when stays proved",     \
-	  "مضمون الجزء {1} من القيد {0} في سجل {2}: مُحي المضمون أو حُجب؛ أما وجوده ووقته فيبقيان ثابتين")                                             \
-	X(COMPLETE, "complete", "nothing is missing under this agreement up to entry {0} / {1} in these epochs",                                     \
-	  "لا ينقص شيء بموجب هذا الاتفاق حتى القيد {0} / {1} في هاتين الحقبتين")                                                                     \
-	X(INCOMPLETE, "incomplete",                                                                                                                  \
-	  "that nothing is missing under this agreement: this file holds {1} of at least {2} entries of {0}, and {4} of at least {5} of {3}, in "    \
-	  "these epochs",                                                                                                                            \
-	  "أنه لا ينقص شيء بموجب هذا الاتفاق: في هذا الملف {1} من {2} على الأقل من قيود {0} و{4} من {5} على الأقل من قيود {3} في هاتين الحقبتين")    \
-	X(CARD_DATE, "card-date", "that the card of {0} was valid at {1}: it says from {2} until {3}",                                               \
-	  "أن بطاقة {0} كانت صالحة في {1}: مدتها من {2} إلى {3}")                                                                                    \
-	X(LIMITS, "limits",                                                                                                                          \
-	  "that the content is true; that nothing passed by another way; that nobody suspended the agreement meanwhile; the hour by a third clock "  \
-	  "(no anchor in this file)",                                                                                                                \
-	  "أن المضمون صحيح؛ أن شيئًا لم يمر بطريق آخر؛ أن الاتفاق لم يُعلَّق في أثناء ذلك؛ الساعة بتوقيت طرف ثالث (لا مرساة في هذا الملف)")              \
-	X(SAME_AGREEMENT, "same-agreement", "the agreement is the one in the file you gave", "الاتفاق هو نفسه الذي في الملف المقدَّم")                 \
-	X(SAME_CARD, "same-card", "the root keys of {0} are those on the card you gave", "مفاتيح {0} الجذرية هي الواردة في البطاقة المقدَّمة")         \
-	X(ROOTS, "roots", "all of this rests on the root keys of {0}, {1}: compare them with the paper annex",                                       \
+#define CLAIM_TABLE(X)                                                                                                                                                                                                                   \
+	X(AGREED, "agreed", "{1} and {2} both put the agreement {0} in force in their own logs (entries {3} and {4})",                                                                                                                   \
+	  "وضعت كل من {1} و{2} الاتفاق {0} موضع النفاذ في سجلها (القيدان {3} و{4})")                                                                                                                                                     \
+	X(NOT_AGREED, "not-agreed", "that {1} and {2} both put the agreement {0} in force in their own logs",                                                                                                                            \
+	  "أن كلًّا من {1} و{2} وضعت الاتفاق {0} موضع النفاذ في سجلها")                                                                                                                                                                    \
+	X(ASKED, "asked", "{0} asked this (entry {1})", "طلبت {0} هذا الاستعلام (القيد {1})")                                                                                                                                            \
+	X(INSIDE, "inside", "the question was inside clause {0} (its daily limit aside)", "كان الاستعلام ضمن البند {0} (دون النظر في حده اليومي)")                                                                                       \
+	X(OUTSIDE, "outside", "the question was outside clause {0}, by rule {1}", "كان الاستعلام خارج البند {0} بموجب القاعدة {1}")                                                                                                      \
+	X(UNJUDGED, "unjudged", "that the question was inside clause {0}: its content is not in this file",                                                                                                                              \
+	  "أن الاستعلام كان ضمن البند {0}: مضمونه ليس في هذا الملف")                                                                                                                                                                     \
+	X(RECEIVED, "received", "{0} received it at the latest at {1} by its own clock", "تسلمته {0} في موعد أقصاه {1} بساعتها هي")                                                                                                      \
+	X(NOT_RECEIVED, "not-received", "that {0} received it: no receipt and no answer is in this file",                                                                                                                                \
+	  "أن {0} تسلمته: لا إيصال ولا جواب في هذا الملف")                                                                                                                                                                               \
+	X(ANSWERED, "answered", "{0} answered this to that (entry {1})", "أجابت {0} بهذا عن ذاك (القيد {1})")                                                                                                                            \
+	X(NO_HIT, "no-hit", "{0} answered to that: no such record (entry {1})", "أجابت {0} عن ذاك: لا يوجد سجل مطابق (القيد {1})")                                                                                                       \
+	X(REFUSED, "refused", "{0} refused this, for reason {2} under rule {3} (entry {1})",                                                                                                                                             \
+	  "امتنعت {0} عن الإجابة للسبب {2} بموجب القاعدة {3} (القيد {1})")                                                                                                                                                               \
+	X(REFUSED_BARE, "refused-bare", "{0} refused this (entry {1})", "امتنعت {0} عن الإجابة (القيد {1})")                                                                                                                             \
+	X(CLOSED, "closed", "{0} closed this with status {2} (entry {1})", "أنهت {0} هذا بالحالة {2} (القيد {1})")                                                                                                                       \
+	X(ANSWER_OUTSIDE, "answer-outside", "the answer was outside clause {0}, by rule {1}", "كان الجواب خارج البند {0} بموجب القاعدة {1}")                                                                                             \
+	X(NOT_ANSWERED, "not-answered", "that {0} answered: no answer is in this file", "أن {0} أجابت: لا جواب في هذا الملف")                                                                                                            \
+	X(ANSWER_RECEIVED, "answer-received", "{0} received the answer", "تسلمت {0} الجواب")                                                                                                                                             \
+	X(ANSWER_NOT_RECEIVED, "answer-not-received", "that {0} received the answer: its receipt is not in this file",                                                                                                                   \
+	  "أن {0} تسلمت الجواب: إيصالها ليس في هذا الملف")                                                                                                                                                                               \
+	X(ERASED, "erased", "what part {1} of entry {0} of {2} said: the content was erased or withheld; that it existed and when stays proved",                                                                                         \
+	  "مضمون الجزء {1} من القيد {0} في سجل {2}: مُحي المضمون أو حُجب؛ أما وجوده ووقته فيبقيان ثابتين")                                                                                                                                 \
+	X(COMPLETE, "complete", "nothing is missing under this agreement up to entry {0} / {1} in these epochs",                                                                                                                         \
+	  "لا ينقص شيء بموجب هذا الاتفاق حتى القيد {0} / {1} في هاتين الحقبتين")                                                                                                                                                         \
+	X(INCOMPLETE, "incomplete",                                                                                                                                                                                                      \
+	  "that nothing is missing under this agreement: this file holds {1} of at least {2} entries of {0}, and {4} of at least {5} of {3}, in "                                                                                        \
+	  "these epochs; equal numbers prove it once a TALLY that the other party receipted counts them",                                                                                                                                \
+	  "أنه لا ينقص شيء بموجب هذا الاتفاق: في هذا الملف {1} من {2} على الأقل من قيود {0} و{4} من {5} على الأقل من قيود {3} في هاتين الحقبتين؛ " \
+	  "وتساوي العددين يثبت ذلك متى عدّها قيد TALLY عليه إيصال الطرف الآخر")                                                                                                                                                           \
+	X(CARD_DATE, "card-date", "that the card of {0} was valid at {1}: it says from {2} until {3}",                                                                                                                                   \
+	  "أن بطاقة {0} كانت صالحة في {1}: مدتها من {2} إلى {3}")                                                                                                                                                                        \
+	X(LIMITS, "limits",                                                                                                                                                                                                              \
+	  "that the content is true; that nothing passed by another way; that nobody suspended the agreement meanwhile; the hour by a third clock "                                                                                      \
+	  "(no anchor in this file)",                                                                                                                                                                                                    \
+	  "أن المضمون صحيح؛ أن شيئًا لم يمر بطريق آخر؛ أن الاتفاق لم يُعلَّق في أثناء ذلك؛ الساعة بتوقيت طرف ثالث (لا مرساة في هذا الملف)")                                                                                                  \
+	X(SAME_AGREEMENT, "same-agreement", "the agreement is the one in the file you gave", "الاتفاق هو نفسه الذي في الملف المقدَّم")                                                                                                     \
+	X(SAME_CARD, "same-card", "the root keys of {0} are those on the card you gave", "مفاتيح {0} الجذرية هي الواردة في البطاقة المقدَّمة")                                                                                             \
+	X(ROOTS, "roots", "all of this rests on the root keys of {0}, {1}: compare them with the paper annex",                                                                                                                           \
 	  "كل ما سبق يقوم على مفتاحي {0} الجذريين، {1}: قارنهما بالملحق الورقي")
 
 enum claim_kind {

@@ -279,7 +279,7 @@ static enum err ledger_open(struct core *c)
 	if (e == ERR_OK)
 		e = store_open(path, STORE_WRITE, &c->store, &fault);
 	if (e != ERR_OK) {
-		fault_print(&fault, path, LANG_EN, line, sizeof line);
+		fault_print(&fault, "ledger", LANG_EN, line, sizeof line);
 		journal(LEVEL_ERROR, err_name(e), "%s", line);
 	}
 	return e;

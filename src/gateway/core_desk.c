@@ -174,7 +174,9 @@ static enum failure failure_of(enum channel_failure f)
 	case CHANNEL_UNREACHABLE:
 		return FAILURE_UNREACHABLE;
 	case CHANNEL_FROZEN:
-		return FAILURE_LEDGER_STOPPED;
+		return FAILURE_FROZEN;
+	case CHANNEL_FETCHING:
+		return FAILURE_FETCHING;
 	case CHANNEL_ENDED:
 		return FAILURE_ENDED;
 	case CHANNEL_BUSY:

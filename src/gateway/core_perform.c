@@ -224,12 +224,28 @@ static void resend(struct core *c, struct core_channel *ch, const struct duty *d
 
 /* ---- alarms ---- */
 
+#define ALARM_WORDS "channel %s with %s: %s"
+
+static void notice_say(const struct core_channel *ch, const struct duty *d)
+{
+	switch (d->end.notice) {
+	case NOTICE_PARTNER_RESTORED:
+		journal(LEVEL_WARNING, "partner-restored", ALARM_WORDS, ch->name, ch->partner->name, d->end.text);
+		return;
+	case NOTICE_PROVIDER_OUTSIDE_CLAUSE:
+		journal(LEVEL_WARNING, "provider-outside-clause", ALARM_WORDS, ch->name, ch->partner->name, d->end.text);
+		return;
+	}
+}
+
 static void alarm_raise(struct core *c, struct core_channel *ch, const struct duty *d)
 {
-	journal(LEVEL_ERROR, d->end.frozen ? "alarm" : "warning", "channel %s with %s: %s%s", ch->name, ch->partner->name, d->end.text,
-		d->end.frozen ? "; the channel is frozen, the others go on" : "");
-	if (d->end.frozen)
-		core_alarm_keep(c, ch, d);
+	if (!d->end.frozen) {
+		notice_say(ch, d);
+		return;
+	}
+	journal(LEVEL_ERROR, "alarm", ALARM_WORDS "; the channel is frozen, the others go on", ch->name, ch->partner->name, d->end.text);
+	core_alarm_keep(c, ch, d);
 }
 
 /* ---- the switch ---- */

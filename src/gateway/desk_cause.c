@@ -60,7 +60,7 @@ static const struct cause_row rows[] = {
 	{"a newer session took its place", "حلّت محلها جلسة أحدث", NULL, NULL},
 	{"another session between us is up", "بيننا جلسة أخرى قائمة", NULL, NULL},
 	{"this gateway stops", "هذه البوابة تتوقف", NULL, NULL},
-	{"this gateway begins a new epoch", "هذه البوابة تبدأ حقبة جديدة", NULL, NULL},
+	{"the core of this gateway ended", "انتهت عملية core في هذه البوابة", NULL, NULL},
 	{"HELLO comes once", "تأتي رسالة HELLO مرة واحدة", NULL, NULL},
 	{"HELLO is malformed", "رسالة HELLO معيبة", NULL, NULL},
 	{"HELLO names another party than the certificate's card", "تسمّي رسالة HELLO طرفًا غير صاحب بطاقة الشهادة", NULL, NULL},

@@ -99,7 +99,7 @@ static void core_message(void *arg, uint8_t type, struct bytes payload, int fd)
 		close_asked(c, cursor_take16(&in, CLOSE_TEXT_MOST));
 }
 
-/* Without a core nobody can say HELLO: partners wait in the listening queue and we do not dial. */
+/* Without a core nobody can say HELLO: partners wait in the listening queue and we do not dial. Whether it comes back is not known here. */
 static void core_lost(struct link *l)
 {
 	pipe_free(l->core);
@@ -107,7 +107,7 @@ static void core_lost(struct link *l)
 	evtimer_del(l->dial);
 	if (l->listener)
 		evconnlistener_disable(l->listener);
-	link_close_all(l, CLOSE_RESTART, "this gateway begins a new epoch");
+	link_close_all(l, CLOSE_RESTART, "the core of this gateway ended");
 }
 
 static void core_closed(void *arg, enum err why unused_arg)

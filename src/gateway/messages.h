@@ -75,7 +75,8 @@ enum failure {
 	FAILURE_BUSY = 1,
 	FAILURE_UNREACHABLE,
 	FAILURE_KEY_REUSED,
-	FAILURE_LEDGER_STOPPED,
+	FAILURE_FROZEN,	  /* an alarm stopped the channel */
+	FAILURE_FETCHING, /* what this ledger lost is being taken in again */
 	FAILURE_INTERNAL,
 	FAILURE_NOT_FOUND, /* no question of ours has this id */
 	FAILURE_ENDED,	   /* it has its end: nothing to withdraw */

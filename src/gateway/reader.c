@@ -419,7 +419,7 @@ static enum err ledger_open(struct reader *r)
 	}
 	if (e == ERR_OK)
 		return e;
-	fault_print(&fault, path, LANG_EN, line, sizeof line);
+	fault_print(&fault, "ledger", LANG_EN, line, sizeof line);
 	journal(LEVEL_ERROR, err_name(e), "%s", line);
 	return e;
 }

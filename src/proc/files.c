@@ -228,13 +228,17 @@ static enum err key_take(int fd, struct sign_key *out, struct fault *fault)
 			 "ملف المفتاح سطر واحد: " KEY_FIRST_WORDS "ثم 44 محرفًا من base64");
 }
 
+/* After a restore a ledger is there and the keys are not: other keys would be another party. */
+#define KEY_MISSING_HELP    "put it back from where copies of the keys are kept; only a party that has no ledger yet makes keys, by `mithaq init`"
+#define KEY_MISSING_HELP_AR "أعد المفتاح من حيث تُحفظ نسخ المفاتيح؛ ولا ينشئ مفاتيح بالأمر «mithaq init» إلا طرف لا سجل له بعد"
+
 enum err key_file_read(const char *path, struct sign_key *out, struct fault *fault)
 {
 	struct stat about;
 	scoped_fd   fd = file_open(path, &about);
 
 	if (fd < 0)
-		return key_fault(fault, ERR_FILE, strerror(errno), "mithaq init makes the keys", "الأمر mithaq init ينشئ المفاتيح");
+		return key_fault(fault, ERR_FILE, strerror(errno), KEY_MISSING_HELP, KEY_MISSING_HELP_AR);
 	enum err e = key_mode_check(&about, fault);
 	return e ? e : key_take(fd, out, fault);
 }

@@ -229,7 +229,7 @@ enum err store_examine(const char *path, const struct archive_manifest *m, struc
 	struct store *s = NULL;
 	enum err      e = store_open_copy(path, &s, fault);
 
-	if (e == ERR_OK)
+	if (e == ERR_OK && s != NULL)
 		e = store_check_copy(s, fault);
 	if (e == ERR_OK)
 		e = heads_compare(s, m, fault);

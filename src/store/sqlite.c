@@ -119,8 +119,23 @@ void query_bytes(struct query *q, struct bytes v)
 		q->rc = v.n == 0 ? sqlite3_bind_null(q->stmt, q->bound) : sqlite3_bind_blob64(q->stmt, q->bound, v.at, v.n, SQLITE_STATIC);
 }
 
+/* The first table that a statement of ours reads. */
+static void table_named(struct query *q, char out[48])
+{
+	static const char word[] = "FROM ";
+	const char	 *sql = q->stmt != NULL ? sqlite3_sql(q->stmt) : NULL, *at = sql != NULL ? strstr(sql, word) : NULL;
+	size_t		  n = at == NULL ? 0 : strspn(at + sizeof word - 1, "abcdefghijklmnopqrstuvwxyz_");
+
+	if (n == 0)
+		snprintf(out, 48, "reading");
+	else
+		snprintf(out, 48, "reading the table %.*s", n < 24 ? (int)n : 24, at + sizeof word - 1);
+}
+
 enum err query_row(struct query *q)
 {
+	char where[48];
+
 	if (q->rc == SQLITE_MISUSE)
 		return store_complain(q->s, ERR_INTERNAL, "a statement in use", 0, 0);
 	if (q->rc == SQLITE_OK || q->rc == SQLITE_ROW)
@@ -132,7 +147,8 @@ enum err query_row(struct query *q)
 	/* Also a read that fails may have rolled the turn back: what follows would be stored without what came before. */
 	if (q->s->begun && q->s->mode == STORE_WRITE)
 		q->s->broken = true;
-	return store_complain(q->s, store_error(q->rc), "reading", 0, 0);
+	table_named(q, where);
+	return store_complain(q->s, store_error(q->rc), where, 0, 0);
 }
 
 /*
@@ -298,9 +314,27 @@ static enum err schema_create(struct store *s)
 	return e;
 }
 
+#define OPENS_ONLY    "this one opens schema " TEXT_OF(STORE_SCHEMA)
+#define OPENS_ONLY_AR "وهذا البرنامج يفتح المخطط " TEXT_OF(STORE_SCHEMA)
+
+/* Which program opens it: nothing here converts a ledger. */
+static enum err another_version(struct fault *fault, const char *path, long long application, long long version)
+{
+	char found[64];
+
+	snprintf(found, sizeof found, "application %llx, schema %lld", (unsigned long long)application, version);
+	if (application != STORE_APPLICATION)
+		return open_fault(fault, ERR_VERSION, path, found, "this file is not a ledger of mithaq", "هذا الملف ليس سجل ميثاق");
+	if (version > STORE_SCHEMA)
+		return open_fault(fault, ERR_VERSION, path, found, "a later mithaq made it: open it with that one or a newer; " OPENS_ONLY,
+				  "صنعه إصدار لاحق من ميثاق فافتحه به أو بأحدث منه؛ " OPENS_ONLY_AR);
+	return open_fault(fault, ERR_VERSION, path, found,
+			  "an earlier mithaq made it, and no command converts it: open it with that one; " OPENS_ONLY,
+			  "صنعه إصدار سابق من ميثاق ولا أمر يحوّله، فافتحه بذلك الإصدار؛ " OPENS_ONLY_AR);
+}
+
 static enum err schema_check(struct store *s, const char *path, struct fault *fault)
 {
-	char	  found[64];
 	long long application = number_of(s->db, "PRAGMA application_id");
 	long long version = application < 0 ? -1 : number_of(s->db, "PRAGMA user_version");
 	long long tables = version < 0 ? -1 : number_of(s->db, "SELECT count(*) FROM sqlite_schema");
@@ -313,10 +347,7 @@ static enum err schema_check(struct store *s, const char *path, struct fault *fa
 		return ERR_OK;
 	if (s->mode == STORE_WRITE && application == 0 && version == 0 && tables == 0)
 		return schema_create(s);
-	snprintf(found, sizeof found, "application %llx, schema %lld", (unsigned long long)application, version);
-	return open_fault(fault, ERR_VERSION, path, found,
-			  "this version of mithaq expects application " TEXT_OF(STORE_APPLICATION) ", schema " TEXT_OF(STORE_SCHEMA),
-			  "يتوقع هذا الإصدار من ميثاق التطبيق " TEXT_OF(STORE_APPLICATION) " والمخطط " TEXT_OF(STORE_SCHEMA));
+	return another_version(fault, path, application, version);
 }
 
 static int wal_grew(void *arg, sqlite3 *db unused_arg, const char *name unused_arg, int pages)

@@ -226,5 +226,5 @@ FAULTS = [
     Fault("death before a sync", disk_dies("die-sync", (1, 8))),
     Fault("death after a sync", disk_dies("die-synced", (1, 8))),
     Fault("power cut", power_cut),
-    Fault("restored from a copy", restore, ("warning",), named=True),
+    Fault("restored from a copy", restore, named=True),
 ]

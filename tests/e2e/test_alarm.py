@@ -109,6 +109,8 @@ def test_a_fork_is_proved_and_its_channel_stays_frozen():
         p.us.stop()
         listed = p.kw.run("alarm", "list").stdout
         assert "FROZEN" in listed and "a proof:" in listed, listed
+        typed = listed.split("`mithaq ")[1].split("`")[0].split()
+        assert p.us.run(*typed).stdout.startswith("PROVED"), typed  # as it stands there, from any folder
         p.kw.run("alarm", "release", listed.split()[0])
         assert list(alarms.glob("*.released")) and not list(alarms.glob("*.alarm"))
         assert p.kw.status()["partners"][0]["frozen"] == ["customs"]  # until the next start

@@ -176,6 +176,33 @@ static void every_change_is_named(void **state)
 	}
 }
 
+/* What follows from a damaged entry is counted behind it, and does not bury it. */
+static void what_stands_behind_damage_is_counted(void **state)
+{
+	sql(*state, "UPDATE entry SET " FLIP("commitment", "9") QUESTION);
+	struct ran r = run(*state, "verify", false, LANG_EN);
+	assert_int_equal(r.code, EXIT_EVIDENCE_BROKEN);
+	if (strstr(r.complain, "nothing behind entry 2 can be vouched for; checkpoints and receipts there: 2") == NULL ||
+	    strstr(r.complain, "root is not that") != NULL || strstr(r.complain, "entry 2: ") > strstr(r.complain, "nothing behind"))
+		fail_msg("%s", r.complain);
+	ran_done(&r);
+	r = run(*state, "verify", true, LANG_EN);
+	assert_non_null(strstr(r.out, "\"unvouched\""));
+	assert_non_null(strstr(r.out, "\"behind\": 2"));
+	ran_done(&r);
+}
+
+/* A page takes neighbours with it: one line. */
+static void neighbours_are_one_line(void **state)
+{
+	sql(*state, "DELETE FROM entry WHERE log = 1 AND idx IN (1, 2)");
+	struct ran r = run(*state, "verify", false, LANG_EN);
+	assert_int_equal(r.code, EXIT_EVIDENCE_BROKEN);
+	if (strstr(r.complain, "entries 1 to 2: the entry is missing") == NULL || strstr(r.complain, "entry 2:") != NULL)
+		fail_msg("%s", r.complain);
+	ran_done(&r);
+}
+
 static void a_chain_of_epochs_is_followed(void **state)
 {
 	struct world_home *h = *state;
@@ -217,6 +244,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(show_lists_entries_and_never_content, fresh, gone),
 		cmocka_unit_test_setup_teardown(an_unknown_word_is_usage, fresh, gone),
 		cmocka_unit_test_setup_teardown(every_change_is_named, fresh, gone),
+		cmocka_unit_test_setup_teardown(what_stands_behind_damage_is_counted, fresh, gone),
+		cmocka_unit_test_setup_teardown(neighbours_are_one_line, fresh, gone),
 		cmocka_unit_test_setup_teardown(a_chain_of_epochs_is_followed, fresh, gone),
 		cmocka_unit_test_setup_teardown(what_is_to_be_fetched_is_no_damage, fresh, gone),
 	};

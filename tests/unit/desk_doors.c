@@ -316,7 +316,8 @@ static void failures(void **state)
 		{FAILURE_BUSY, 503, "busy"},
 		{FAILURE_UNREACHABLE, 503, "partner-unreachable"},
 		{FAILURE_KEY_REUSED, 409, "key-reused"},
-		{FAILURE_LEDGER_STOPPED, 503, "ledger-stopped"},
+		{FAILURE_FROZEN, 503, "channel-frozen"},
+		{FAILURE_FETCHING, 503, "fetching"},
 		{FAILURE_INTERNAL, 500, "internal"},
 	};
 
@@ -832,10 +833,8 @@ static void a_withdrawal_fails(void **state)
 		unsigned    status;
 		const char *code;
 	} cases[] = {
-		{FAILURE_ENDED, 409, "ended"},
-		{FAILURE_NOT_FOUND, 404, "not-found"},
-		{FAILURE_BUSY, 503, "busy"},
-		{FAILURE_LEDGER_STOPPED, 503, "ledger-stopped"},
+		{FAILURE_ENDED, 409, "ended"},		 {FAILURE_NOT_FOUND, 404, "not-found"}, {FAILURE_BUSY, 503, "busy"},
+		{FAILURE_FROZEN, 503, "channel-frozen"}, {FAILURE_FETCHING, 503, "fetching"},
 	};
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {

@@ -158,7 +158,8 @@ static void gap_is_counted(void **state)
 	story_verify(STORY_GAP);
 	assert_claims("agreed asked inside received answered answer-received | incomplete limits | roots roots");
 	assert_sentence(CLAIM_INCOMPLETE, "that nothing is missing under this agreement: this file holds 1 of at least 2 entries of "
-					  "customs.north.example, and 1 of at least 2 of customs.south.example, in these epochs");
+					  "customs.north.example, and 1 of at least 2 of customs.south.example, in these epochs; "
+					  "equal numbers prove it once a TALLY that the other party receipted counts them");
 }
 
 static void old_tail_stands_on_the_next_genesis(void **state)

@@ -293,6 +293,14 @@ static void a_channel_stays_frozen_until_released(void **state)
 	assert_non_null(strstr(r.out, "FROZEN"));
 	assert_non_null(strstr(r.out, "a proof:"));
 	snprintf(id, sizeof id, "%.12s", r.out);
+	/* What it tells to type has the folder in it. */
+	const char *typed = strstr(r.out, "`mithaq verify /");
+	assert_non_null(typed);
+	assert_non_null(strstr(typed, "/alarms/"));
+	ran_done(&r);
+	r = run_in(h->home.folder, LANG_AR, cmd_alarm, "alarm", "list", NULL);
+	assert_non_null(strstr(r.out, "السبب كما سُجّل بالإنجليزية: a signed"));
+	assert_non_null(strstr(r.out, "«mithaq verify /"));
 	ran_done(&r);
 	r = run_in(h->home.folder, LANG_EN, cmd_alarm, "alarm", "release", "000000000000");
 	assert_int_equal(r.code, EXIT_USAGE);

@@ -298,7 +298,7 @@ static void test_a_new_core_gets_a_new_session(void **state unused_arg)
 	both_up();
 	core_connect(&north); /* as the parent does when the core was started again */
 	WAIT_UNTIL(south.ups == 2 && north.up);
-	assert_string_equal(south.why, "the partner said: this gateway begins a new epoch");
+	assert_string_equal(south.why, "the partner said: the core of this gateway ended");
 	assert_int_equal(south.downs, 1);
 }
 

@@ -139,6 +139,18 @@ static void test_a_key_that_others_may_read_is_refused(void **state unused_arg)
 	}
 }
 
+/* Who restored a ledger and reads this must not be told to make other keys. */
+static void test_a_key_that_is_not_there_is_to_be_put_back(void **state unused_arg)
+{
+	struct sign_key key;
+	struct fault	fault = {.err = ERR_OK};
+
+	assert_int_equal(key_file_read(path, &key, &fault), ERR_FILE);
+	assert_int_equal(fault.err, ERR_FILE);
+	assert_true(strstr(fault.help, "put it back") && strstr(fault.help, "no ledger yet"));
+	assert_true(strstr(fault.help_ar, "لا سجل له بعد"));
+}
+
 static void test_a_key_of_another_form_is_refused(void **state unused_arg)
 {
 	static const char *const forms[] = {
@@ -173,6 +185,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_failed_write_leaves_what_was_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_no_file_or_too_long_is_not_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_key_comes_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_key_that_is_not_there_is_to_be_put_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_key_that_others_may_read_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_key_of_another_form_is_refused, setup, teardown),
 	};
