@@ -42,7 +42,7 @@ static bool unsaid(const struct channel *ch, const struct own_log *log)
 	return !is_open(ch, log) && log->frontier.size > log->naming.said && (!log->skipped || log->shown > 0);
 }
 
-static bool origin_is_ours(const struct channel *ch, struct bytes text, struct origin *o)
+bool origin_is_ours(const struct channel *ch, struct bytes text, struct origin *o)
 {
 	return origin_read(text, o) == ERR_OK && strcmp(o->author, ch->self) == 0 && strcmp(o->reader, ch->peer_name) == 0 &&
 	       strcmp(o->channel, ch->name) == 0;

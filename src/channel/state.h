@@ -299,7 +299,8 @@ void answer_taken_in(struct channel *ch, const struct own_log *log, const struct
 void questions_forget(struct channel *ch); /* those of the partner: they are asked for again */
 
 /* adopt.c */
-bool adopt_hello(struct channel *ch, const struct hello *theirs); /* true: entries of ours are to be taken in again */
+bool origin_is_ours(const struct channel *ch, struct bytes text, struct origin *o); /* of a log of ours on this channel, to this partner */
+bool adopt_hello(struct channel *ch, const struct hello *theirs);		    /* true: entries of ours are to be taken in again */
 void adopt_begin(struct channel *ch);
 void adopt_range(struct channel *ch, const struct range_frame *range);
 void adopt_signed(struct channel *ch);

@@ -616,8 +616,7 @@ static bool is_ahead(const struct channel *ch, const struct hello *theirs)
 	struct origin o;
 
 	for (unsigned i = 0; i < theirs->npeer; i++)
-		if (origin_read(theirs->peer[i].origin, &o) == ERR_OK && strcmp(o.author, ch->self) == 0 && strcmp(o.channel, ch->name) == 0 &&
-		    writer_find(ch, &o.epoch) == NULL && brief_find(ch, true, &o.epoch) == NULL)
+		if (origin_is_ours(ch, theirs->peer[i].origin, &o) && writer_find(ch, &o.epoch) == NULL && brief_find(ch, true, &o.epoch) == NULL)
 			return true;
 	return false;
 }

@@ -177,7 +177,6 @@ static void key_is_another(struct core *c, const struct core_handle *h, const ch
 		h->channel->partner->name, key);
 	c->stopped = true;
 	process_leave(c->process, EXIT_LEDGER_STOPPED); /* and stays down: starting again would not help */
-	;
 }
 
 static bool signature_proved(struct core *c, const struct core_handle *h, const struct channel_event *event)
