@@ -22,6 +22,17 @@ static bool is_text(const char *text)
 	return text == NULL || text_check(bytes_text(text), TEXT_LINE) == ERR_OK;
 }
 
+static void provider_judge(const struct config_provider *p)
+{
+	bool sql = p->source == SOURCE_SQLITE || p->source == SOURCE_ODBC;
+
+	must(is_text(p->clause) && p->timeout_ms >= 1 && p->timeout_ms <= CONFIG_TIMEOUT_MOST_MS);
+	must((p->source == SOURCE_SQLITE) == (p->sqlite != NULL) && (p->source == SOURCE_ODBC) == (p->odbc != NULL));
+	must((p->source == SOURCE_HTTP) == (p->http != NULL) && sql == (p->statement != NULL));
+	for (unsigned i = 0; i < p->nanswers; i++)
+		must(is_text(p->answer[i].field) && (p->answer[i].from != NULL) != (p->answer[i].value != NULL));
+}
+
 static void config_check(const struct config *c)
 {
 	char	 host[CONFIG_ADDRESS_MOST];
@@ -36,8 +47,10 @@ static void config_check(const struct config *c)
 		must(c->partner[i].listen == NULL || address_split(c->partner[i].listen, host, &port) == ERR_OK);
 	}
 	for (unsigned i = 0; i < c->nproviders; i++)
-		must(is_text(c->provider[i].clause) && c->provider[i].sqlite != NULL && c->provider[i].statement != NULL &&
-		     c->provider[i].timeout_ms >= 1 && c->provider[i].timeout_ms <= CONFIG_TIMEOUT_MOST_MS);
+		provider_judge(&c->provider[i]);
+	for (unsigned i = 0; i < c->nwebhooks; i++)
+		must(is_text(c->webhook[i].url) && name_check(bytes_text(c->webhook[i].secret)) == ERR_OK &&
+		     c->webhook[i].ntypes <= CONFIG_TYPES_MOST);
 }
 
 static void config_try(struct bytes content)

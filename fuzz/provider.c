@@ -6,7 +6,7 @@
 #include <sqlite3.h>
 
 #include "folder.h"
-#include "store/provider.h"
+#include "provider/sqlite.h"
 
 #define DATABASE_MOST (256u * 1024)
 #define PATIENCE_MS   200
@@ -38,22 +38,22 @@ static void sound_make(void)
 
 static void ask(const char *database, const char *statement)
 {
-	struct provider *p = NULL;
+	struct sqlite_source *p = NULL;
 	struct fault	 fault = {0};
 	struct fields	 question = {0}, answer = {0};
 	char		 line[1024];
 
 	must(fields_add(&question, bytes_text("declaration"), bytes_text("2026-1")) == ERR_OK);
-	if (provider_open(folder_path(database), statement, NULL, &p, &fault) != ERR_OK) {
+	if (sqlite_source_open(folder_path(database), statement, NULL, &p, &fault) != ERR_OK) {
 		fault_print(&fault, database, LANG_AR, line, sizeof line);
 		return;
 	}
-	if (provider_begin(p) == ERR_OK) {
-		if (provider_lookup(p, &question, PATIENCE_MS, &answer) == ERR_OK)
+	if (sqlite_source_begin(p) == ERR_OK) {
+		if (sqlite_source_lookup(p, &question, PATIENCE_MS, &answer) == ERR_OK)
 			must(answer.n <= FIELDS_MOST);
-		provider_end(p);
+		sqlite_source_end(p);
 	}
-	provider_close(p);
+	sqlite_source_close(p);
 }
 
 static void statement_try(struct bytes text)

@@ -25,6 +25,7 @@ FLOORS = [
     ["agreement"],
     ["channel", "evidence"],
     ["store", "lists", "net", "proc"],
+    ["provider"],
     ["gateway", "cli"],
 ]
 WATERLINE = 5  # the first floor that may touch the world

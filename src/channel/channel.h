@@ -329,6 +329,7 @@ struct duty {
 			uint64_t		deadline_ms;
 			struct bytes		purpose;
 			const struct fields    *fields;
+			uint8_t			mid[MID_SIZE]; /* of the question */
 		} lookup;
 		struct {
 			uint16_t		    code; /* enum alarm_code or enum close_code */

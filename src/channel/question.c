@@ -438,6 +438,7 @@ static void lookup(struct channel *ch, const struct live *l, const struct fields
 	if (d->lookup.deadline_ms > l->not_after_ms)
 		d->lookup.deadline_ms = l->not_after_ms;
 	d->lookup.purpose = step_copy(ch, bytes_text(l->purpose));
+	memcpy(d->lookup.mid, l->mid, MID_SIZE);
 	d->lookup.fields = kept;
 }
 

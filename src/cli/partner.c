@@ -7,8 +7,6 @@
 #include "cli/home.h"
 #include "proc/files.h"
 
-#define CONFIG_FILE_MOST (256u * 1024)
-
 /* ---- the address line in mithaq.yaml ---- */
 
 /* "host:port", "[v6]:port": letters, digits and the punctuation of addresses, and a port of 1..65535. */

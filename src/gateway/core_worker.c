@@ -67,6 +67,9 @@ static enum err lookup_send(struct core *c, const struct core_lookup *l, const s
 		 .purpose = d->lookup.purpose,
 	 };
 
+	memcpy(lookup.mid, d->lookup.mid, MID_SIZE);
+	memcpy(lookup.from, l->channel->partner->name, strlen(l->channel->partner->name));
+
 	lookup_write(&b, &lookup);
 	if (b.err)
 		return ERR_TOO_LONG;

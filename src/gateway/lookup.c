@@ -30,7 +30,7 @@ static void record_read(struct cursor *c, struct fields *out)
 		cursor_fail(c, e);
 }
 
-/* u64 ticket | u16 length, clause | u64 deadline_ms | u16 length, fields record | u16 length, purpose */
+/* u64 ticket | u16 length, clause | u64 deadline_ms | u16 length, fields record | u16 length, purpose | mid[16] | u16 length, from */
 
 void lookup_write(struct builder *b, const struct lookup *l)
 {
@@ -39,6 +39,8 @@ void lookup_write(struct builder *b, const struct lookup *l)
 	build_u64(b, l->deadline_ms);
 	record_write(b, &l->fields);
 	build_bytes16(b, l->purpose);
+	build_copy(b, l->mid, MID_SIZE);
+	piped_text_write(b, l->from);
 }
 
 enum err lookup_read(struct bytes payload, struct lookup *out)
@@ -50,6 +52,8 @@ enum err lookup_read(struct bytes payload, struct lookup *out)
 	l.deadline_ms = cursor_u64(&c);
 	record_read(&c, &l.fields);
 	l.purpose = cursor_take16(&c, FIELD_VALUE_MOST);
+	cursor_copy(&c, l.mid, MID_SIZE);
+	piped_text_read(&c, l.from, sizeof l.from);
 	enum err e = cursor_end(&c);
 	if (e == ERR_OK)
 		*out = l;

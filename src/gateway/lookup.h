@@ -13,6 +13,8 @@ struct lookup {
 	uint64_t      deadline_ms; /* UTC */
 	struct fields fields;
 	struct bytes  purpose;
+	uint8_t	      mid[MID_SIZE];
+	char	      from[PARTY_MOST + 1]; /* who asks */
 };
 
 struct found {

@@ -8,7 +8,7 @@
 #ifndef MITHAQ_GATEWAY_MESSAGES_H
 #define MITHAQ_GATEWAY_MESSAGES_H
 
-#include "channel/exchange.h"
+#include "channel/news.h"
 
 enum role {
 	ROLE_PARENT,
@@ -18,6 +18,7 @@ enum role {
 	ROLE_KEEPER,
 	ROLE_READER,
 	ROLE_WORKER,
+	ROLE_HOOK,
 };
 
 enum message_type {
@@ -58,8 +59,11 @@ enum message_type {
 	DESK_QUOTAS_ARE,   /* core -> desk: u32 ticket | i32 UTC day | n x quota used, to the end; clauses not named have used none */
 	DESK_CANCEL,	   /* struct withdrawal; answered by one DESK_STATE, not final, when it is written, or by DESK_FAILED */
 
+	DESK_EVENTS,	   /* core -> desk: u64 number of the newest; there is more at the reader */
+
 	/* core <-> worker */
-	WORKER_LOOKUP = 64, /* u64 ticket | u16 len, clause "channel/name" | u64 deadline_ms | u16 len, fields record | u16 len, purpose */
+	WORKER_LOOKUP = 64, /* u64 ticket | u16 len, clause "channel/name" | u64 deadline_ms | u16 len, fields record | u16 len, purpose
+			       | mid[16] | u16 len, who asks */
 	WORKER_FOUND,	    /* u64 ticket | u8 enum outcome | u16 len, fields record | u16 len, reason */
 
 	/* desk <-> reader */
@@ -69,6 +73,14 @@ enum message_type {
 	READER_BUNDLE,	  /* u32 ticket | u16 err | bundle bytes (up to PIPE_MESSAGE_MOST) */
 	READER_STATUS,	  /* u32 ticket */
 	READER_STATUS_IS, /* u32 ticket | u16 n | n x channel status */
+	READER_EVENTS,	  /* u32 ticket | u64 after, or all ones: after the newest | u32 types, a bit each; from hook too */
+	READER_EVENTS_ARE, /* u32 ticket | u64 next | bool more | u16 n | n x news */
+	READER_MARK,	  /* hook -> reader: u32 ticket | name[32] */
+	READER_MARK_IS,	  /* u32 ticket | bool found | u64 */
+
+	/* core <-> hook */
+	HOOK_EVENTS = 112, /* core -> hook: u64 number of the newest */
+	HOOK_TOLD,	   /* hook -> core: hook[32] | u64: told up to this number */
 };
 
 enum failure {

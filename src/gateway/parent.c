@@ -618,7 +618,8 @@ static enum err children_list(struct parent *p)
 	for (unsigned i = 0; !e && i < p->config->npartners; i++)
 		e = child_add(p, ROLE_LINK, i);
 	for (unsigned i = 0; !e && i < p->config->nproviders; i++)
-		e = child_add(p, ROLE_WORKER, i);
+		if (p->config->provider[i].source != SOURCE_FETCH) /* its questions wait at the desk */
+			e = child_add(p, ROLE_WORKER, i);
 	return e;
 }
 

@@ -6,15 +6,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#include "base/yaml.h"
+#include "proc/config_inside.h"
 #include "proc/files.h"
 
-#define CONFIG_FILE_MOST   (256u << 10)
-#define CONFIG_ARENA_MOST  (4u << 20)
-#define DEFAULT_API	   "127.0.0.1:7171"
-#define DEFAULT_TIMEOUT_MS 2000
-#define STATEMENT_MOST	   8192
+#define CONFIG_ARENA_MOST (4u << 20)
+#define DEFAULT_API	  "127.0.0.1:7171"
 
 /* ---- places ---- */
 
@@ -60,11 +58,25 @@ enum err config_data_path(const struct config *c, const char *rest, char out[CON
 	return path_below(c->data, rest, out);
 }
 
+enum err config_credential_path(const struct config *c, const char *name, char out[CONFIG_PATH_MOST])
+{
+	const char *given = getenv("CREDENTIALS_DIRECTORY");
+	char	    rest[CONFIG_PATH_MOST];
+
+	if (given && *given && path_below(given, name, out) == ERR_OK && access(out, F_OK) == 0)
+		return ERR_OK;
+	if (path_below("credentials", name, rest))
+		return ERR_TOO_LONG;
+	return config_path(c, rest, out);
+}
+
 void config_done(struct config *c)
 {
 	arena_done(&c->arena);
 	c->npartners = 0;
 	c->nproviders = 0;
+	c->nwebhooks = 0;
+	c->provider = NULL;
 }
 
 /* ---- values ---- */
@@ -137,30 +149,21 @@ enum err duration_read(const char *text, unsigned *ms)
 
 /* ---- reading ---- */
 
-struct reading {
-	struct config *c;
-	struct fault  *fault;
-	const char    *listen; /* the one for the only partner */
-	unsigned       listen_line;
-};
-
-typedef enum err key_fn(struct reading *r, const struct yaml *node, void *into);
-
-struct key_row {
-	const char *name;
-	key_fn	   *read;
-};
-
 static unsigned line_of(const struct yaml *node)
 {
 	return node->key ? node->key_line : node->line;
 }
 
-static enum err refuse(struct reading *r, const struct yaml *node, enum err e, const char *help, const char *help_ar)
+enum err config_refuse(struct reading *r, const struct yaml *node, enum err e, const char *help, const char *help_ar)
 {
 	const char *found = node->kind == YAML_SCALAR ? node->text : node->kind == YAML_MAP ? "{...}" : "[...]";
 
 	return fault_at(r->fault, e, line_of(node), node->key, found, help, help_ar);
+}
+
+enum err config_missing(struct reading *r, const struct yaml *node, const char *found, const char *help, const char *help_ar)
+{
+	return fault_at(r->fault, ERR_MISSING, line_of(node), node->key, found, help, help_ar);
 }
 
 static enum err refuse_key(struct reading *r, const struct yaml *node, const struct key_row *rows, size_t n)
@@ -188,10 +191,10 @@ static const struct key_row *row_of(const struct key_row *rows, size_t n, const 
 }
 
 /* Every member of `map` by its row; a key without one is refused. */
-static enum err read_map(struct reading *r, const struct yaml *map, const struct key_row *rows, size_t n, void *into)
+enum err config_map(struct reading *r, const struct yaml *map, const struct key_row *rows, size_t n, void *into)
 {
 	if (map->kind != YAML_MAP)
-		return refuse(r, map, ERR_VALUE, "write `key: value` lines here", "اكتب هنا أسطرًا بصيغة «مفتاح: قيمة»");
+		return config_refuse(r, map, ERR_VALUE, "write `key: value` lines here", "اكتب هنا أسطرًا بصيغة «مفتاح: قيمة»");
 	for (unsigned i = 0; i < map->n; i++) {
 		const struct key_row *row = row_of(rows, n, map->at[i]->key);
 		enum err	      e = row ? row->read(r, map->at[i], into) : refuse_key(r, map->at[i], rows, n);
@@ -208,15 +211,61 @@ static bool is_empty(const struct yaml *node)
 }
 
 /* A scalar's text, copied to live as long as the configuration. */
-static enum err read_text(struct reading *r, const struct yaml *node, const char **out)
+enum err config_text(struct reading *r, const struct yaml *node, const char **out)
 {
 	if (node->kind != YAML_SCALAR || !*node->text)
-		return refuse(r, node, ERR_VALUE, "one value is expected here", "المطلوب هنا قيمة واحدة");
+		return config_refuse(r, node, ERR_VALUE, "one value is expected here", "المطلوب هنا قيمة واحدة");
 	const char *text = arena_text(&r->c->arena, bytes_text(node->text));
 	if (!text)
-		return refuse(r, node, ERR_MEMORY, NULL, NULL);
+		return config_refuse(r, node, ERR_MEMORY, NULL, NULL);
 	*out = text;
 	return ERR_OK;
+}
+
+/* A path; one that is relative is taken from the home folder. */
+enum err config_file(struct reading *r, const struct yaml *node, const char **out)
+{
+	const char *path = NULL;
+	char	    whole[CONFIG_PATH_MOST];
+	enum err    e = config_text(r, node, &path);
+
+	if (e || !path || path[0] == '/') {
+		if (!e)
+			*out = path;
+		return e;
+	}
+	if (config_path(r->c, path, whole))
+		return config_refuse(r, node, ERR_TOO_LONG, "the path is too long", "المسار أطول من اللازم");
+	path = arena_text(&r->c->arena, bytes_text(whole));
+	if (!path)
+		return config_refuse(r, node, ERR_MEMORY, NULL, NULL);
+	*out = path;
+	return ERR_OK;
+}
+
+/* The name of a file in the folder of credentials: the secret itself never stands in the configuration. */
+enum err config_credential(struct reading *r, const struct yaml *node, const char **out)
+{
+	if (node->kind != YAML_SCALAR || name_check(bytes_text(node->text)))
+		return config_refuse(r, node, ERR_VALUE, "name a file in the folder `credentials`, such as declarations-token",
+				     "اذكر اسم ملف في مجلد credentials مثل declarations-token");
+	return config_text(r, node, out);
+}
+
+/* "http://host:port/path": what may follow the port is for whoever uses it. */
+enum err config_url_check(const char *text)
+{
+	char	    address[CONFIG_ADDRESS_MOST], host[CONFIG_ADDRESS_MOST];
+	uint16_t    port;
+	const char *at = text + sizeof "http://" - 1;
+
+	if (strncmp(text, "http://", sizeof "http://" - 1) != 0 || text_check(bytes_text(text), TEXT_LINE))
+		return ERR_VALUE;
+	size_t n = strcspn(at, "/");
+	if (at[n] != '/' || n >= sizeof address - 4)
+		return ERR_VALUE;
+	(void)snprintf(address, sizeof address, "%.*s%s", (int)n, at, memchr(at, ':', n) ? "" : ":80");
+	return address_split(address, host, &port);
 }
 
 static enum err read_dial_address(struct reading *r, const struct yaml *node, const char **out)
@@ -225,9 +274,9 @@ static enum err read_dial_address(struct reading *r, const struct yaml *node, co
 	uint16_t port;
 
 	if (node->kind != YAML_SCALAR || address_split(node->text, host, &port))
-		return refuse(r, node, ERR_VALUE, "write it as host:port, such as gw.cbp.us.example:7443",
-			      "اكتبه بصيغة host:port مثل gw.cbp.us.example:7443");
-	return read_text(r, node, out);
+		return config_refuse(r, node, ERR_VALUE, "write it as host:port, such as gw.cbp.us.example:7443",
+				     "اكتبه بصيغة host:port مثل gw.cbp.us.example:7443");
+	return config_text(r, node, out);
 }
 
 static enum err read_listen_address(struct reading *r, const struct yaml *node, const char **out)
@@ -236,9 +285,9 @@ static enum err read_listen_address(struct reading *r, const struct yaml *node, 
 	uint16_t port;
 
 	if (node->kind != YAML_SCALAR || address_split(node->text, host, &port) || !is_numeric(host))
-		return refuse(r, node, ERR_VALUE, "write the machine's own address and a port, such as 0.0.0.0:7443",
-			      "اكتب عنوان هذا الجهاز ومنفذًا مثل 0.0.0.0:7443");
-	return read_text(r, node, out);
+		return config_refuse(r, node, ERR_VALUE, "write the machine's own address and a port, such as 0.0.0.0:7443",
+				     "اكتب عنوان هذا الجهاز ومنفذًا مثل 0.0.0.0:7443");
+	return config_text(r, node, out);
 }
 
 /* ---- party, listen, api ---- */
@@ -246,9 +295,9 @@ static enum err read_listen_address(struct reading *r, const struct yaml *node, 
 static enum err read_party(struct reading *r, const struct yaml *node, void *into unused_arg)
 {
 	if (node->kind != YAML_SCALAR || party_name_check(bytes_text(node->text)))
-		return refuse(r, node, ERR_VALUE, "a party is named like a host: customs.kw.example, lower case",
-			      "اسم الطرف كاسم مضيف بأحرف صغيرة: customs.kw.example");
-	return read_text(r, node, &r->c->party);
+		return config_refuse(r, node, ERR_VALUE, "a party is named like a host: customs.kw.example, lower case",
+				     "اسم الطرف كاسم مضيف بأحرف صغيرة: customs.kw.example");
+	return config_text(r, node, &r->c->party);
 }
 
 static enum err read_listen(struct reading *r, const struct yaml *node, void *into unused_arg)
@@ -262,15 +311,41 @@ static enum err read_api_listen(struct reading *r, const struct yaml *node, void
 	char	 host[CONFIG_ADDRESS_MOST];
 	uint16_t port;
 
-	if (node->kind != YAML_SCALAR || address_split(node->text, host, &port) || !is_loopback(host))
-		return refuse(r, node, ERR_VALUE, "the API listens on loopback only, such as 127.0.0.1:7171",
-			      "تستمع الواجهة البرمجية على العنوان المحلي فقط مثل 127.0.0.1:7171");
-	return read_text(r, node, &r->c->api_listen);
+	if (node->kind != YAML_SCALAR || address_split(node->text, host, &port) || !is_numeric(host))
+		return config_refuse(r, node, ERR_VALUE, "write the machine's own address and a port, such as 127.0.0.1:7171",
+				     "اكتب عنوان هذا الجهاز ومنفذًا مثل 127.0.0.1:7171");
+	r->api_line = line_of(node);
+	return config_text(r, node, &r->c->api_listen);
+}
+
+static enum err read_api_certificate(struct reading *r, const struct yaml *node, void *into unused_arg)
+{
+	return config_file(r, node, &r->c->api_certificate);
+}
+
+static enum err read_api_key(struct reading *r, const struct yaml *node, void *into unused_arg)
+{
+	return config_file(r, node, &r->c->api_key);
 }
 
 static const struct key_row api_rows[] = {
 	{"listen", read_api_listen},
+	{"certificate", read_api_certificate},
+	{"key", read_api_key},
 };
+
+/* On a network whoever listens in would read tokens and answers. */
+static enum err check_api(struct reading *r)
+{
+	char	 host[CONFIG_ADDRESS_MOST];
+	uint16_t port;
+
+	if (!r->c->api_listen || r->c->api_certificate || (address_split(r->c->api_listen, host, &port) == ERR_OK && is_loopback(host)))
+		return ERR_OK;
+	return fault_at(r->fault, ERR_MISSING, r->api_line, "api", r->c->api_listen,
+			"beyond loopback the API speaks TLS only: certificate: /etc/mithaq/api.pem",
+			"خارج العنوان المحلي لا تتحدث الواجهة إلا عبر TLS: certificate: /etc/mithaq/api.pem");
+}
 
 static enum err read_api(struct reading *r, const struct yaml *node, void *into unused_arg)
 {
@@ -279,8 +354,8 @@ static enum err read_api(struct reading *r, const struct yaml *node, void *into 
 		return ERR_OK;
 	}
 	if (node->kind != YAML_MAP)
-		return refuse(r, node, ERR_VALUE, "write `off` or {listen: 127.0.0.1:7171}", "اكتب off أو {listen: 127.0.0.1:7171}");
-	return read_map(r, node, api_rows, COUNT_OF(api_rows), NULL);
+		return config_refuse(r, node, ERR_VALUE, "write `off` or {listen: 127.0.0.1:7171}", "اكتب off أو {listen: 127.0.0.1:7171}");
+	return config_map(r, node, api_rows, COUNT_OF(api_rows), NULL);
 }
 
 /* ---- partners ---- */
@@ -310,7 +385,7 @@ static enum err read_partner(struct reading *r, const struct yaml *node)
 	struct config_partner partner = {0};
 
 	if (c->npartners == CONFIG_PARTNERS_MOST)
-		return refuse(r, node, ERR_TOO_LONG, "64 partners are the most", "الحد الأقصى 64 شريكًا");
+		return config_refuse(r, node, ERR_TOO_LONG, "64 partners are the most", "الحد الأقصى 64 شريكًا");
 	if (party_name_check(bytes_text(node->key)))
 		return fault_at(r->fault, ERR_VALUE, node->key_line, "partners", node->key,
 				"a party is named like a host: cbp.us.example, lower case", "اسم الطرف كاسم مضيف بأحرف صغيرة: cbp.us.example");
@@ -318,10 +393,10 @@ static enum err read_partner(struct reading *r, const struct yaml *node)
 		return fault_at(r->fault, ERR_VALUE, node->key_line, "partners", node->key, "this is the name of our own party", "هذا اسم طرفنا نحن");
 	partner.name = arena_text(&c->arena, bytes_text(node->key));
 	if (!partner.name)
-		return refuse(r, node, ERR_MEMORY, NULL, NULL);
+		return config_refuse(r, node, ERR_MEMORY, NULL, NULL);
 	enum err e = ERR_OK;
 	if (node->kind == YAML_MAP)
-		e = read_map(r, node, partner_rows, COUNT_OF(partner_rows), &partner);
+		e = config_map(r, node, partner_rows, COUNT_OF(partner_rows), &partner);
 	else if (!is_empty(node))
 		e = read_dial_address(r, node, &partner.dial);
 	if (!e)
@@ -334,7 +409,7 @@ static enum err read_partners(struct reading *r, const struct yaml *node, void *
 	if (is_empty(node))
 		return ERR_OK;
 	if (node->kind != YAML_MAP)
-		return refuse(r, node, ERR_VALUE, "write one line per partner: name: host:port", "اكتب سطرًا لكل شريك: الاسم: host:port");
+		return config_refuse(r, node, ERR_VALUE, "write one line per partner: name: host:port", "اكتب سطرًا لكل شريك: الاسم: host:port");
 	for (unsigned i = 0; i < node->n; i++) {
 		enum err e = read_partner(r, node->at[i]);
 
@@ -344,97 +419,73 @@ static enum err read_partners(struct reading *r, const struct yaml *node, void *
 	return ERR_OK;
 }
 
-/* ---- provide ---- */
+/* ---- webhooks ---- */
 
-static enum err read_sqlite(struct reading *r, const struct yaml *node, void *into)
+static enum err read_hook_url(struct reading *r, const struct yaml *node, void *into)
 {
-	struct config_provider *provider = into;
-	const char	       *path = NULL;
-	char			whole[CONFIG_PATH_MOST];
-	enum err		e = read_text(r, node, &path);
+	struct config_webhook *hook = into;
 
-	if (e || !path || path[0] == '/') {
-		provider->sqlite = path;
-		return e;
+	if (node->kind != YAML_SCALAR || config_url_check(node->text) != ERR_OK)
+		return config_refuse(r, node, ERR_VALUE, "write it as http://host:port/path", "اكتبه بصيغة http://host:port/path");
+	return config_text(r, node, &hook->url);
+}
+
+static enum err read_hook_secret(struct reading *r, const struct yaml *node, void *into)
+{
+	struct config_webhook *hook = into;
+
+	return config_credential(r, node, &hook->secret);
+}
+
+static enum err read_hook_types(struct reading *r, const struct yaml *node, void *into)
+{
+	struct config_webhook *hook = into;
+
+	if (node->kind != YAML_LIST || node->n == 0 || node->n > CONFIG_TYPES_MOST)
+		return config_refuse(r, node, ERR_VALUE, "write a list of event types: [query.answered, alarm.raised]",
+				     "اكتب قائمة بأنواع الأحداث: [query.answered, alarm.raised]");
+	for (unsigned i = 0; i < node->n; i++) {
+		enum err e = config_text(r, node->at[i], &hook->type[i]);
+
+		if (e)
+			return e;
 	}
-	if (config_path(r->c, path, whole))
-		return refuse(r, node, ERR_TOO_LONG, "the path is too long", "المسار أطول من اللازم");
-	provider->sqlite = arena_text(&r->c->arena, bytes_text(whole));
-	return provider->sqlite ? ERR_OK : refuse(r, node, ERR_MEMORY, NULL, NULL);
-}
-
-static enum err read_statement(struct reading *r, const struct yaml *node, void *into)
-{
-	struct config_provider *provider = into;
-
-	if (node->kind == YAML_SCALAR && strlen(node->text) > STATEMENT_MOST)
-		return refuse(r, node, ERR_TOO_LONG, "make a view in the database and select from it",
-			      "أنشئ في قاعدة البيانات عرضًا (view) واستعلم منه");
-	return read_text(r, node, &provider->statement);
-}
-
-static enum err read_timeout(struct reading *r, const struct yaml *node, void *into)
-{
-	struct config_provider *provider = into;
-
-	if (node->kind != YAML_SCALAR || duration_read(node->text, &provider->timeout_ms))
-		return refuse(r, node, ERR_VALUE, "write a number and its unit, such as 500 ms or 2 s; 60 s is the most",
-			      "اكتب رقمًا ووحدته مثل 500 ms أو 2 s، والحد الأقصى 60 s");
+	hook->ntypes = node->n;
 	return ERR_OK;
 }
 
-static const struct key_row provider_rows[] = {
-	{"sqlite", read_sqlite},
-	{"statement", read_statement},
-	{"timeout", read_timeout},
+static const struct key_row hook_rows[] = {
+	{"url", read_hook_url},
+	{"secret", read_hook_secret},
+	{"types", read_hook_types},
 };
 
-/* "channel/name" */
-static bool is_clause(const char *text)
+static enum err read_hook(struct reading *r, const struct yaml *node)
 {
-	const char *slash = strchr(text, '/');
+	struct config_webhook hook = {.line = node->line};
+	enum err	      e = config_map(r, node, hook_rows, COUNT_OF(hook_rows), &hook);
 
-	return slash && !name_check(bytes_of(text, (size_t)(slash - text))) && !name_check(bytes_text(slash + 1));
-}
-
-static enum err missing(struct reading *r, const struct yaml *node, const char *found, const char *help, const char *help_ar)
-{
-	return fault_at(r->fault, ERR_MISSING, line_of(node), node->key, found, help, help_ar);
-}
-
-static enum err read_provider(struct reading *r, const struct yaml *node)
-{
-	struct config	      *c = r->c;
-	struct config_provider provider = {.line = node->key_line, .timeout_ms = DEFAULT_TIMEOUT_MS};
-
-	if (c->nproviders == CONFIG_PROVIDERS_MOST)
-		return refuse(r, node, ERR_TOO_LONG, "200 providers are the most", "الحد الأقصى 200 مزوّد");
-	if (!is_clause(node->key))
-		return fault_at(r->fault, ERR_VALUE, node->key_line, "provide", node->key,
-				"name the clause as channel/name, such as customs/declaration-status",
-				"سمِّ البند بصيغة channel/name مثل customs/declaration-status");
-	provider.clause = arena_text(&c->arena, bytes_text(node->key));
-	if (!provider.clause)
-		return refuse(r, node, ERR_MEMORY, NULL, NULL);
-	enum err e = read_map(r, node, provider_rows, COUNT_OF(provider_rows), &provider);
 	if (e)
 		return e;
-	if (!provider.sqlite)
-		return missing(r, node, "", "say which database: sqlite: /srv/customs.db", "اذكر قاعدة البيانات: sqlite: /srv/customs.db");
-	if (!provider.statement)
-		return missing(r, node, "", "say which SELECT answers it: statement: SELECT ...", "اذكر الاستعلام الذي يجيب: statement: SELECT ...");
-	c->provider[c->nproviders++] = provider;
+	if (!hook.url)
+		return config_missing(r, node, "", "say where: url: http://host:port/path", "اذكر الوجهة: url: http://host:port/path");
+	if (!hook.secret)
+		return config_missing(r, node, "", "name the file in credentials that signs: secret: hook-secret",
+				      "اذكر ملف السر في مجلد credentials: secret: hook-secret");
+	r->c->webhook[r->c->nwebhooks++] = hook;
 	return ERR_OK;
 }
 
-static enum err read_provide(struct reading *r, const struct yaml *node, void *into unused_arg)
+static enum err read_webhooks(struct reading *r, const struct yaml *node, void *into unused_arg)
 {
 	if (is_empty(node))
 		return ERR_OK;
-	if (node->kind != YAML_MAP)
-		return refuse(r, node, ERR_VALUE, "write one entry per clause: channel/name:", "اكتب مدخلًا لكل بند: channel/name:");
+	if (node->kind != YAML_LIST || node->n > CONFIG_WEBHOOKS_MOST)
+		return config_refuse(r, node, node->kind == YAML_LIST ? ERR_TOO_LONG : ERR_VALUE,
+				     "write a list, 16 at most: - {url: http://host:port/path, secret: hook-secret}",
+				     "اكتب قائمة لا تزيد على 16: - {url: http://host:port/path, secret: hook-secret}");
 	for (unsigned i = 0; i < node->n; i++) {
-		enum err e = read_provider(r, node->at[i]);
+		enum err e = read_hook(r, node->at[i]);
 
 		if (e)
 			return e;
@@ -445,7 +496,8 @@ static enum err read_provide(struct reading *r, const struct yaml *node, void *i
 /* ---- the whole ---- */
 
 static const struct key_row config_rows[] = {
-	{"party", read_party}, {"listen", read_listen}, {"api", read_api}, {"partners", read_partners}, {"provide", read_provide},
+	{"party", read_party},	     {"listen", read_listen},	  {"api", read_api},
+	{"partners", read_partners}, {"provide", config_provide}, {"webhooks", read_webhooks},
 };
 
 /* The configuration's own `listen` is for the only partner. */
@@ -475,10 +527,10 @@ static enum err check_partners(struct reading *r, const struct yaml *root)
 
 		/* `party` may stand below `partners`. */
 		if (strcmp(p->name, r->c->party) == 0)
-			return missing(r, partners->at[i], p->name, "this is the name of our own party", "هذا اسم طرفنا نحن");
+			return config_missing(r, partners->at[i], p->name, "this is the name of our own party", "هذا اسم طرفنا نحن");
 		if (!p->dial && !p->listen)
-			return missing(r, partners->at[i], "", "say where we dial (host:port) or where we listen",
-				       "اذكر أين نتصل (host:port) أو أين نستمع");
+			return config_missing(r, partners->at[i], "", "say where we dial (host:port) or where we listen",
+					      "اذكر أين نتصل (host:port) أو أين نستمع");
 	}
 	return ERR_OK;
 }
@@ -489,7 +541,9 @@ static enum err check_whole(struct reading *r, const struct yaml *root)
 		return fault_at(r->fault, ERR_MISSING, 1, "party", "", "say who we are: party: customs.kw.example",
 				"اذكر من نحن: party: customs.kw.example");
 	enum err e = place_listen(r);
-	return e ? e : check_partners(r, root);
+	if (!e)
+		e = check_partners(r, root);
+	return e ? e : check_api(r);
 }
 
 static enum err config_parse(struct reading *r, struct bytes text)
@@ -500,7 +554,7 @@ static enum err config_parse(struct reading *r, struct bytes text)
 	arena_init(&nodes, CONFIG_ARENA_MOST);
 	enum err e = yaml_read(&nodes, text, CONFIG_FILE_MOST, &root, r->fault);
 	if (!e)
-		e = read_map(r, root, config_rows, COUNT_OF(config_rows), NULL);
+		e = config_map(r, root, config_rows, COUNT_OF(config_rows), NULL);
 	if (!e)
 		e = check_whole(r, root);
 	arena_done(&nodes);

@@ -15,7 +15,7 @@
 #include "proc/papers.h"
 #include "proc/pipe.h"
 #include "store/bundle.h"
-#include "store/provider.h"
+#include "provider/sqlite.h"
 
 static struct world_home    home;
 static struct buffer	    bundle = {.most = EVIDENCE_MOST};
@@ -292,28 +292,28 @@ enum err play_keeper(void)
 
 /* ---- a provider ---- */
 
-static enum err look_up(struct provider *p)
+static enum err look_up(struct sqlite_source *p)
 {
 	struct fields ask = {.n = 0}, got;
 	enum err      e = fields_add(&ask, bytes_text("declaration"), bytes_text("2026-1"));
 
 	if (e == ERR_OK)
-		e = provider_begin(p);
+		e = sqlite_source_begin(p);
 	if (e != ERR_OK)
 		return e;
-	e = provider_lookup(p, &ask, 5000, &got);
-	provider_end(p);
+	e = sqlite_source_lookup(p, &ask, 5000, &got);
+	sqlite_source_end(p);
 	return e;
 }
 
 enum err play_provider(void)
 {
-	struct provider *p = NULL;
+	struct sqlite_source *p = NULL;
 	struct fault	 fault;
-	enum err	 e = provider_open(records, "SELECT status FROM d WHERE number = :declaration", NULL, &p, &fault);
+	enum err	 e = sqlite_source_open(records, "SELECT status FROM d WHERE number = :declaration", NULL, &p, &fault);
 
 	if (e == ERR_OK)
 		e = look_up(p);
-	provider_close(p);
+	sqlite_source_close(p);
 	return e;
 }

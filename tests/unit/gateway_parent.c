@@ -212,6 +212,8 @@ static void child_kill(enum role role, int number)
 	assert_int_equal(kill(atomic_load(&board->pid[role]), number), 0);
 }
 
+static struct config_provider provider = {.clause = "customs/status"};
+
 static int setup(void **state unused_arg)
 {
 	(void)snprintf(folder, sizeof folder, "/tmp/mithaq-parent-XXXXXX");
@@ -221,7 +223,7 @@ static int setup(void **state unused_arg)
 	home_make(&home, folder, "north.example", "south.example", 1);
 	home.config.api_listen = "127.0.0.1:7171";
 	home.config.nproviders = 1;
-	home.config.provider[0].clause = "customs/status";
+	home.config.provider = &provider;
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 #include "gateway/gateway.h"
 #include "gateway/lookup.h"
 #include "ledger.h"
-#include "store/provider.h"
+#include "provider/sqlite.h"
 
 #define SELECT "SELECT status, released_on FROM declaration WHERE number = :declaration"
 
@@ -60,29 +60,29 @@ static int gone(void **state)
 	return 0;
 }
 
-static struct provider *provider(const struct authority *a, const char *statement)
+static struct sqlite_source *provider(const struct authority *a, const char *statement)
 {
-	struct provider *p = NULL;
-	struct fault	 fault = {0};
+	struct sqlite_source *p = NULL;
+	struct fault	      fault = {0};
 
-	if (provider_open(a->database, statement, NULL, &p, &fault) != ERR_OK)
+	if (sqlite_source_open(a->database, statement, NULL, &p, &fault) != ERR_OK)
 		fail_msg("%s: %s; %s", fault.at, fault.found, fault.help);
 	return p;
 }
 
-static enum err look(struct provider *p, const char *number, struct fields *out)
+static enum err look(struct sqlite_source *p, const char *number, struct fields *out)
 {
 	static struct fields ask;
 
 	ask.n = 0;
 	must(fields_add(&ask, bytes_text("declaration"), bytes_text(number)));
-	return provider_lookup(p, &ask, 2000, out);
+	return sqlite_source_lookup(p, &ask, 2000, out);
 }
 
 static void a_row_becomes_an_answer(void **state)
 {
-	struct provider	    *p = provider(*state, SELECT);
-	static struct fields f;
+	struct sqlite_source *p = provider(*state, SELECT);
+	static struct fields  f;
 
 	must(look(p, "2026-1", &f));
 	assert_int_equal(f.n, 2);
@@ -92,43 +92,44 @@ static void a_row_becomes_an_answer(void **state)
 	assert_int_equal(f.n, 1);
 	assert_int_equal(look(p, "2026-9", &f), ERR_NOT_FOUND);
 	assert_int_equal(look(p, "2026-3", &f), ERR_DUPLICATE);
-	provider_close(p);
+	sqlite_source_close(p);
 }
 
 static void names_may_be_written_with_a_hyphen(void **state)
 {
-	struct provider	    *p = provider(*state, "SELECT released_on AS \"released-on\" FROM declaration WHERE number = :declaration -- done\n;");
-	static struct fields f;
+	struct sqlite_source *p = provider(*state, "SELECT released_on AS \"released-on\" FROM declaration WHERE number = :declaration -- done\n;");
+	static struct fields  f;
 
 	must(look(p, "2026-1", &f));
 	assert_true(bytes_is(fields_find(&f, "released-on")->value, "2026-11-20"));
-	provider_close(p);
+	sqlite_source_close(p);
 }
 
 static void numbers_are_text_and_blobs_are_refused(void **state)
 {
-	struct provider	    *p = provider(*state, "SELECT weight, pieces FROM declaration WHERE number = :declaration");
-	static struct fields f;
+	struct sqlite_source *p = provider(*state, "SELECT weight, pieces FROM declaration WHERE number = :declaration");
+	static struct fields  f;
 
 	must(look(p, "2026-1", &f));
 	assert_true(bytes_is(fields_find(&f, "weight")->value, "2.5"));
 	assert_true(bytes_is(fields_find(&f, "pieces")->value, "40"));
-	provider_close(p);
+	sqlite_source_close(p);
 	p = provider(*state, "SELECT photo FROM declaration WHERE number = :declaration");
 	assert_int_equal(look(p, "2026-1", &f), ERR_VALUE);
-	provider_close(p);
+	sqlite_source_close(p);
 	p = provider(*state, SELECT);
 	assert_int_equal(look(p, "2026-4", &f), ERR_VALUE);
-	provider_close(p);
+	sqlite_source_close(p);
 }
 
 static void a_field_not_given_is_null(void **state)
 {
-	struct provider *p = provider(*state, "SELECT status FROM declaration WHERE number = :declaration AND (:office IS NULL OR status = :office)");
+	struct sqlite_source *p =
+		provider(*state, "SELECT status FROM declaration WHERE number = :declaration AND (:office IS NULL OR status = :office)");
 	static struct fields f;
 
 	must(look(p, "2026-1", &f));
-	provider_close(p);
+	sqlite_source_close(p);
 }
 
 /* Each is refused when it is opened, before anybody asks. */
@@ -164,10 +165,10 @@ static void only_one_reading_statement_is_accepted(void **state)
 	};
 
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
-		struct authority *a = *state;
-		struct provider	 *p = NULL;
-		struct fault	  fault = {0};
-		enum err	  e = provider_open(a->database, bad[i], NULL, &p, &fault);
+		struct authority     *a = *state;
+		struct sqlite_source *p = NULL;
+		struct fault	      fault = {0};
+		enum err	      e = sqlite_source_open(a->database, bad[i], NULL, &p, &fault);
 
 		if (e == ERR_OK)
 			fail_msg("accepted: %s", bad[i]);
@@ -179,49 +180,49 @@ static void only_one_reading_statement_is_accepted(void **state)
 
 static void the_clause_closes_parameters_and_columns(void **state)
 {
-	struct field_rule request[] = {{.name = "declaration"}}, answer[] = {{.name = "status"}};
-	struct clause	  clause = {.nrequest = 1, .request = request, .nanswer = 1, .answer = answer};
-	struct authority *a = *state;
-	struct provider	 *p = NULL;
-	struct fault	  fault = {0};
+	struct field_rule     request[] = {{.name = "declaration"}}, answer[] = {{.name = "status"}};
+	struct clause	      clause = {.nrequest = 1, .request = request, .nanswer = 1, .answer = answer};
+	struct authority     *a = *state;
+	struct sqlite_source *p = NULL;
+	struct fault	      fault = {0};
 
-	must(provider_open(a->database, "SELECT status FROM declaration WHERE number = :declaration", &clause, &p, &fault));
-	provider_close(p);
+	must(sqlite_source_open(a->database, "SELECT status FROM declaration WHERE number = :declaration", &clause, &p, &fault));
+	sqlite_source_close(p);
 	p = NULL;
-	assert_int_equal(provider_open(a->database, SELECT, &clause, &p, &fault), ERR_VALUE);
+	assert_int_equal(sqlite_source_open(a->database, SELECT, &clause, &p, &fault), ERR_VALUE);
 	assert_string_equal(fault.found, "released_on");
-	assert_int_equal(provider_open(a->database, "SELECT status FROM declaration WHERE number = :number", &clause, &p, &fault), ERR_VALUE);
+	assert_int_equal(sqlite_source_open(a->database, "SELECT status FROM declaration WHERE number = :number", &clause, &p, &fault), ERR_VALUE);
 	assert_string_equal(fault.found, ":number");
 	assert_null(p);
 }
 
 static void no_database_is_said_plainly(void **state)
 {
-	struct provider *p = NULL;
-	struct fault	 fault = {0};
-	char		 path[128];
+	struct sqlite_source *p = NULL;
+	struct fault	      fault = {0};
+	char		      path[128];
 
 	snprintf(path, sizeof path, "%s/none.db", ((struct authority *)*state)->folder);
-	assert_int_equal(provider_open(path, SELECT, NULL, &p, &fault), ERR_FILE);
+	assert_int_equal(sqlite_source_open(path, SELECT, NULL, &p, &fault), ERR_FILE);
 	assert_string_equal(fault.at, path);
 	assert_int_equal(access(path, F_OK), -1);
 }
 
 static void a_statement_without_end_is_ended(void **state)
 {
-	struct provider	    *p = provider(*state, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS status FROM n");
-	static struct fields f, ask;
+	struct sqlite_source *p = provider(*state, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) AS status FROM n");
+	static struct fields  f, ask;
 
-	assert_int_equal(provider_lookup(p, &ask, 20, &f), ERR_BUSY);
-	assert_int_equal(provider_lookup(p, &ask, 20, &f), ERR_BUSY);
-	provider_close(p);
+	assert_int_equal(sqlite_source_lookup(p, &ask, 20, &f), ERR_BUSY);
+	assert_int_equal(sqlite_source_lookup(p, &ask, 20, &f), ERR_BUSY);
+	sqlite_source_close(p);
 }
 
 static void a_new_file_in_the_old_ones_place_is_opened(void **state)
 {
-	struct authority    *a = *state, other = *a;
-	struct provider	    *p = provider(a, SELECT);
-	static struct fields f;
+	struct authority     *a = *state, other = *a;
+	struct sqlite_source *p = provider(a, SELECT);
+	static struct fields  f;
 
 	must(look(p, "2026-1", &f));
 	snprintf(other.database, sizeof other.database, "%s/customs.db.new", a->folder);
@@ -230,7 +231,7 @@ static void a_new_file_in_the_old_ones_place_is_opened(void **state)
 	assert_int_equal(rename(other.database, a->database), 0);
 	must(look(p, "2026-1", &f));
 	assert_true(bytes_is(fields_find(&f, "status")->value, "seized"));
-	provider_close(p);
+	sqlite_source_close(p);
 }
 
 static void a_batch_sees_one_state(void **state)
@@ -239,29 +240,30 @@ static void a_batch_sees_one_state(void **state)
 	static struct fields f;
 
 	sql(a, "PRAGMA journal_mode = WAL");
-	struct provider *p = provider(a, SELECT);
-	must(provider_begin(p));
+	struct sqlite_source *p = provider(a, SELECT);
+	must(sqlite_source_begin(p));
 	must(look(p, "2026-2", &f));
 	sql(a, "UPDATE declaration SET status = 'released' WHERE number = '2026-2'");
 	must(look(p, "2026-2", &f));
 	assert_true(bytes_is(fields_find(&f, "status")->value, "held"));
-	provider_end(p);
+	sqlite_source_end(p);
 	must(look(p, "2026-2", &f));
 	assert_true(bytes_is(fields_find(&f, "status")->value, "released"));
-	provider_close(p);
+	sqlite_source_close(p);
 }
 
 /* ---- the process, confined where the build confines ---- */
 
 struct child {
-	pid_t		   pid;
-	struct event_base *base;
-	struct pipe	  *control, *core;
-	struct config	   config;
-	unsigned	   answers, most;
-	struct found	   last;
-	char		   status[64];
-	bool		   ready, closed;
+	pid_t		       pid;
+	struct event_base     *base;
+	struct pipe	      *control, *core;
+	struct config_provider provider;
+	struct config	       config;
+	unsigned	       answers, most;
+	struct found	       last;
+	char		       status[64];
+	bool		       ready, closed;
 };
 
 static void on_control(void *arg, uint8_t type, struct bytes payload unused_arg, int fd unused_arg)
@@ -327,8 +329,9 @@ static void child_start(struct child *c, const struct authority *a, const char *
 	memset(c, 0, sizeof *c);
 	c->config.nproviders = 1;
 	c->config.party = NORTH;
-	c->config.provider[0] =
+	c->provider =
 		(struct config_provider){.clause = "customs/declaration-status", .sqlite = a->database, .statement = statement, .timeout_ms = 500};
+	c->config.provider = &c->provider;
 	must(pipe_pair(control));
 	must(pipe_pair(core));
 	c->pid = fork();

@@ -110,6 +110,7 @@ static void test_the_only_partner_takes_the_listen_line(void **state unused_arg)
 
 #define HEAD	"party: a.example\n"
 #define PROVIDE HEAD "provide:\n  customs/status:\n"
+#define HTTP	"    http: http://127.0.0.1/{n}\n    answer: {status: /s}\n"
 
 static const struct {
 	const char *text;
@@ -127,8 +128,7 @@ static const struct {
 	{HEAD "listen: 0.0.0.0\n", ERR_VALUE, 2, "0.0.0.0"},
 	{HEAD "api: on\n", ERR_VALUE, 2, "on"},
 	{HEAD "api: {port: 1}\n", ERR_UNKNOWN_KEY, 2, "port"},
-	{HEAD "api: {listen: '0.0.0.0:7171'}\n", ERR_VALUE, 2, "0.0.0.0:7171"},
-	{HEAD "api: {listen: '10.1.4.9:8443'}\n", ERR_VALUE, 2, "10.1.4.9:8443"},
+	{HEAD "api: {listen: '0.0.0.0:7171'}\n", ERR_MISSING, 2, "0.0.0.0:7171"},
 	{HEAD "partners: b.example\n", ERR_VALUE, 2, "b.example"},
 	{HEAD "partners:\n  B.example: h:1\n", ERR_VALUE, 3, "B.example"},
 	{HEAD "partners:\n  a.example: h:1\n", ERR_VALUE, 3, "a.example"},
@@ -148,7 +148,30 @@ static const struct {
 	{HEAD "provide: all\n", ERR_VALUE, 2, "all"},
 	{HEAD "provide:\n  status: {sqlite: /x, statement: s}\n", ERR_VALUE, 3, "status"},
 	{HEAD "provide:\n  a/b/c: {sqlite: /x, statement: s}\n", ERR_VALUE, 3, "a/b/c"},
-	{PROVIDE "    http: http://127.0.0.1/\n", ERR_UNKNOWN_KEY, 4, "http"},
+	{PROVIDE "    htp: http://127.0.0.1/\n", ERR_UNKNOWN_KEY, 4, "htp"},
+	{PROVIDE "    http: http://127.0.0.1/\n", ERR_MISSING, 3, ""},
+	{PROVIDE "    http: https://127.0.0.1/\n", ERR_VALUE, 4, "https://127.0.0.1/"},
+	{PROVIDE "    http: http://127.0.0.1\n", ERR_VALUE, 4, "http://127.0.0.1"},
+	{PROVIDE "    http: http://127.0.0.1:0/\n", ERR_VALUE, 4, "http://127.0.0.1:0/"},
+	{PROVIDE HTTP "    method: DELETE\n", ERR_VALUE, 6, "DELETE"},
+	{PROVIDE HTTP "    body: '{}'\n", ERR_MISSING, 3, ""},
+	{PROVIDE HTTP "    statement: SELECT 1\n", ERR_UNKNOWN_KEY, 6, "SELECT 1"},
+	{PROVIDE HTTP "    sqlite: /srv/x.db\n", ERR_DUPLICATE, 4, "http://127.0.0.1/{n}"},
+	{PROVIDE HTTP "    credential: ../keys/log.key\n", ERR_VALUE, 6, "../keys/log.key"},
+	{PROVIDE HTTP "    no-hit-on: [4o4]\n", ERR_VALUE, 6, "[...]"},
+	{PROVIDE HTTP "    no-hit-on: 404\n", ERR_VALUE, 6, "404"},
+	{PROVIDE HTTP "    refused-on: {700: public-order}\n", ERR_VALUE, 6, "public-order"},
+	{PROVIDE HTTP "    headers: {Authorization: x}\n", ERR_VALUE, 6, "x"},
+	{PROVIDE HTTP "    headers: {'X Y': x}\n", ERR_VALUE, 6, "x"},
+	{PROVIDE "    http: http://127.0.0.1/\n    answer: {status: state}\n", ERR_VALUE, 5, "state"},
+	{PROVIDE "    http: http://127.0.0.1/\n    answer: {status: {date: DD-MM-YYYY}}\n", ERR_MISSING, 5, ""},
+	{PROVIDE "    http: http://127.0.0.1/\n    answer: {status: {from: /s, value: x}}\n", ERR_MISSING, 5, ""},
+	{PROVIDE "    fetch: yes\n", ERR_VALUE, 4, "yes"},
+	{PROVIDE "    odbc: DSN=X\n", ERR_MISSING, 3, ""},
+	{HEAD "api: {listen: '10.1.4.9:8443'}\n", ERR_MISSING, 2, "10.1.4.9:8443"},
+	{HEAD "webhooks: [{url: 'http://h:1/x'}]\n", ERR_MISSING, 2, ""},
+	{HEAD "webhooks: [{url: 'ftp://h:1/x', secret: s}]\n", ERR_VALUE, 2, "ftp://h:1/x"},
+	{HEAD "webhooks: {url: x}\n", ERR_VALUE, 2, "{...}"},
 	{PROVIDE "    statement: SELECT 1\n", ERR_MISSING, 3, ""},
 	{PROVIDE "    sqlite: /srv/x.db\n", ERR_MISSING, 3, ""},
 	{PROVIDE "    sqlite: /srv/x.db\n    statement: s\n    timeout: 2\n", ERR_VALUE, 6, "2"},
@@ -158,6 +181,62 @@ static const struct {
 	{PROVIDE "    sqlite: /srv/x.db\n    statement: s\n    timeout: 2s\n", ERR_VALUE, 6, "2s"},
 	{PROVIDE "    sqlite: [a]\n    statement: s\n", ERR_VALUE, 4, "[...]"},
 };
+
+/* Every source and everything that may stand beside it. */
+static void test_every_source(void **state unused_arg)
+{
+	static const char text[] = HEAD "api: {listen: '10.1.4.9:8443', certificate: api.pem, key: /srv/api.key}\n"
+					"provide:\n"
+					"  customs/declaration-status:\n"
+					"    http: http://10.1.4.20:8080/api/declarations/{declaration}\n"
+					"    method: POST\n"
+					"    body: '{\"n\": \"{declaration}\"}'\n"
+					"    headers: {X-Office: KWSAA}\n"
+					"    credential: declarations-token\n"
+					"    no-hit-on: [404, 410]\n"
+					"    refused-on: {451: public-order}\n"
+					"    answer:\n"
+					"      status: {from: /state, codes: {'01': lodged, '04': released}}\n"
+					"      released-on: {from: /releaseDate, date: DD-MM-YYYY}\n"
+					"      office: /office\n"
+					"      source: {value: declarations}\n"
+					"  customs/exporter-record: {odbc: DSN=CUSTOMS_RO, statement: SELECT 1, credential: customs-password}\n"
+					"  customs/assistance-request: {fetch: true, timeout: 60 s}\n"
+					"  border/document-status: {examples: true}\n"
+					"webhooks:\n"
+					"  - {url: 'http://10.1.4.20:8080/hooks/mithaq', secret: hook-secret, types: [query.answered]}\n";
+	struct config	  c;
+	struct fault	  fault;
+
+	assert_int_equal(reads(text, &c, &fault), ERR_OK);
+	assert_string_equal(c.api_certificate + strlen(c.api_certificate) - 8, "/api.pem");
+	assert_string_equal(c.api_key, "/srv/api.key");
+	assert_int_equal(c.nproviders, 4);
+	const struct config_provider *http = &c.provider[0];
+	assert_int_equal(http->source, SOURCE_HTTP);
+	assert_int_equal(http->nno_hit, 2);
+	assert_int_equal(http->no_hit[1], 410);
+	assert_string_equal(http->refused[0].to, "public-order");
+	assert_string_equal(http->header[0].from, "X-Office");
+	assert_string_equal(http->credential, "declarations-token");
+	assert_int_equal(http->nanswers, 4);
+	assert_string_equal(http->answer[0].from, "/state");
+	assert_int_equal(http->answer[0].ncodes, 2);
+	assert_string_equal(http->answer[0].code[1].from, "04");
+	assert_string_equal(http->answer[0].code[1].to, "released");
+	assert_string_equal(http->answer[1].date, "DD-MM-YYYY");
+	assert_string_equal(http->answer[2].from, "/office");
+	assert_string_equal(http->answer[3].value, "declarations");
+	assert_int_equal(c.provider[1].source, SOURCE_ODBC);
+	assert_string_equal(c.provider[1].odbc, "DSN=CUSTOMS_RO");
+	assert_int_equal(c.provider[2].source, SOURCE_FETCH);
+	assert_int_equal(c.provider[2].timeout_ms, 60000);
+	assert_int_equal(c.provider[3].source, SOURCE_EXAMPLES);
+	assert_int_equal(c.nwebhooks, 1);
+	assert_string_equal(c.webhook[0].secret, "hook-secret");
+	assert_string_equal(c.webhook[0].type[0], "query.answered");
+	config_done(&c);
+}
 
 static void test_each_refusal_says_where_what_and_how(void **state unused_arg)
 {
@@ -261,6 +340,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_three_lines_are_enough, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_everything_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_only_partner_takes_the_listen_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_every_source, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_each_refusal_says_where_what_and_how, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_missing_file_says_what_makes_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_examples_of_the_page_are_true, setup, teardown),

@@ -1,5 +1,5 @@
 /*
- * provider.h: one SQLite database of the answering authority and the one
+ * sqlite.h: one SQLite database of the answering authority and the one
  * statement that a clause may run on it.
  *
  * The database is opened for reading only. The statement must be a single SELECT;
@@ -12,32 +12,33 @@
  * answers "released-on". Request fields that were not given are NULL, and columns
  * that are NULL are left out. What a row holds never appears in an error.
  */
-#ifndef MITHAQ_STORE_PROVIDER_H
-#define MITHAQ_STORE_PROVIDER_H
+#ifndef MITHAQ_PROVIDER_SQLITE_H
+#define MITHAQ_PROVIDER_SQLITE_H
 
 #include "agreement/agreement.h"
 #include "wire/fields.h"
 
-#define PROVIDER_PARAMETERS_MOST FIELDS_MOST
+#define SOURCE_PARAMETERS_MOST FIELDS_MOST
 
-struct provider;
+struct sqlite_source;
 
 /*
  * With `clause` (or NULL) every parameter must be one of its request fields and every
  * column one of its answer fields; it is not looked at later. The fault says what is wrong with database or statement.
  */
-enum err provider_open(const char *path, const char *statement, const struct clause *clause, struct provider **out, struct fault *fault) must_use;
-void	 provider_close(struct provider *p); /* accepts NULL */
+enum err sqlite_source_open(const char *path, const char *statement, const struct clause *clause, struct sqlite_source **out,
+			    struct fault *fault) must_use;
+void	 sqlite_source_close(struct sqlite_source *p); /* accepts NULL */
 
 /* Lookups between begin and end see one state of the database and lock it once. Opens it again when another file stands at its path. */
-enum err provider_begin(struct provider *p) must_use;
-void	 provider_end(struct provider *p);
+enum err sqlite_source_begin(struct sqlite_source *p) must_use;
+void	 sqlite_source_end(struct sqlite_source *p);
 
 /*
  * ERR_OK: `out` holds the answer; its views live until the next call. ERR_NOT_FOUND: no row.
  * ERR_DUPLICATE: more than one row. ERR_BUSY: not done after `most_ms`. ERR_VALUE: a column is
  * not text that may be sent. Anything else is the database's trouble.
  */
-enum err provider_lookup(struct provider *p, const struct fields *ask, unsigned most_ms, struct fields *out) must_use;
+enum err sqlite_source_lookup(struct sqlite_source *p, const struct fields *ask, unsigned most_ms, struct fields *out) must_use;
 
 #endif

@@ -1,4 +1,4 @@
-#include "store/provider.h"
+#include "provider/sqlite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,17 +7,17 @@
 
 #include <sqlite3.h>
 
-#define PROGRESS_STEPS	    1000 /* virtual machine steps between two looks at the clock */
-#define PROVIDER_BUSY_MS    250	 /* how long a writer of the authority's own may hold its lock */
-#define PROVIDER_CACHE_KIB  8192
-#define PROVIDER_VALUE_MOST 1048576 /* bytes SQLite may build for one value on the way */
-#define ROW_MOST	    65536   /* names and values of one answer */
-#define STATEMENT_MOST	    16384
+#define PROGRESS_STEPS	  1000 /* virtual machine steps between two looks at the clock */
+#define SOURCE_BUSY_MS	  250  /* how long a writer of the authority's own may hold its lock */
+#define SOURCE_CACHE_KIB  8192
+#define SOURCE_VALUE_MOST 1048576 /* bytes SQLite may build for one value on the way */
+#define ROW_MOST	  65536	  /* names and values of one answer */
+#define STATEMENT_MOST	  16384
 
 #define TEXT_OF_(x) #x
 #define TEXT_OF(x)  TEXT_OF_(x)
 
-struct provider {
+struct sqlite_source {
 	sqlite3		    *db;
 	sqlite3_stmt	    *begin, *end, *select;
 	const struct clause *clause; /* only while it is being opened */
@@ -28,7 +28,7 @@ struct provider {
 	bool		     begun;
 	uint64_t	     deadline_ms;
 	int		     nparameters;
-	char		     parameter[PROVIDER_PARAMETERS_MOST][NAME_MOST + 1]; /* request field names, by place */
+	char		     parameter[SOURCE_PARAMETERS_MOST][NAME_MOST + 1]; /* request field names, by place */
 	uint8_t		     row[ROW_MOST];
 };
 
@@ -47,7 +47,7 @@ static int function_allowed(const char *name)
 /* Reading, and what full-text tables ask on the way; nothing else. */
 static int authorize(void *arg, int action, const char *first, const char *second, const char *database unused_arg, const char *trigger unused_arg)
 {
-	const struct provider *p = arg;
+	const struct sqlite_source *p = arg;
 
 	switch (action) {
 	case SQLITE_SELECT:
@@ -75,7 +75,7 @@ static uint64_t monotonic_ms(void)
 
 static int time_is_up(void *arg)
 {
-	const struct provider *p = arg;
+	const struct sqlite_source *p = arg;
 
 	return p->deadline_ms != 0 && monotonic_ms() > p->deadline_ms;
 }
@@ -109,12 +109,12 @@ static enum err refuse(struct fault *fault, enum err e, const char *at, const ch
 }
 
 /* Then what else seems wrong with database or statement is not their fault. */
-static bool no_memory(const struct provider *p)
+static bool no_memory(const struct sqlite_source *p)
 {
 	return (sqlite3_errcode(p->db) & 0xff) == SQLITE_NOMEM;
 }
 
-static enum err unreadable(struct provider *p, struct fault *fault)
+static enum err unreadable(struct sqlite_source *p, struct fault *fault)
 {
 	int rc = sqlite3_extended_errcode(p->db) & 0xff;
 
@@ -132,20 +132,20 @@ static enum err unreadable(struct provider *p, struct fault *fault)
 static void limits_set(sqlite3 *db)
 {
 	sqlite3_extended_result_codes(db, 1);
-	sqlite3_busy_timeout(db, PROVIDER_BUSY_MS);
+	sqlite3_busy_timeout(db, SOURCE_BUSY_MS);
 	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
-	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, PROVIDER_VALUE_MOST);
-	sqlite3_limit(db, SQLITE_LIMIT_VARIABLE_NUMBER, PROVIDER_PARAMETERS_MOST);
+	sqlite3_limit(db, SQLITE_LIMIT_LENGTH, SOURCE_VALUE_MOST);
+	sqlite3_limit(db, SQLITE_LIMIT_VARIABLE_NUMBER, SOURCE_PARAMETERS_MOST);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 }
 
 /* The count reads the schema, and with it opens -wal and -shm where the database has them: before the promise. */
-static enum err database_open(struct provider *p, struct fault *fault)
+static enum err database_open(struct sqlite_source *p, struct fault *fault)
 {
 	static const char setup[] = "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
-				    "PRAGMA cache_size = -" TEXT_OF(PROVIDER_CACHE_KIB) "; SELECT count(*) FROM sqlite_schema";
+				    "PRAGMA cache_size = -" TEXT_OF(SOURCE_CACHE_KIB) "; SELECT count(*) FROM sqlite_schema";
 	struct stat	  about;
 
 	if (sqlite3_open_v2(p->path, &p->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK || stat(p->path, &about) != 0)
@@ -168,7 +168,7 @@ static bool nothing_behind(sqlite3 *db, const char *tail)
 	return nothing;
 }
 
-static enum err statement_prepare(struct provider *p, struct fault *fault)
+static enum err statement_prepare(struct sqlite_source *p, struct fault *fault)
 {
 	const char *tail = NULL;
 
@@ -191,7 +191,7 @@ static enum err statement_prepare(struct provider *p, struct fault *fault)
 	return ERR_OK;
 }
 
-static enum err parameters_read(struct provider *p, struct fault *fault)
+static enum err parameters_read(struct sqlite_source *p, struct fault *fault)
 {
 	p->nparameters = sqlite3_bind_parameter_count(p->select);
 	for (int i = 0; i < p->nparameters; i++) {
@@ -207,7 +207,7 @@ static enum err parameters_read(struct provider *p, struct fault *fault)
 	return ERR_OK;
 }
 
-static enum err columns_check(struct provider *p, struct fault *fault)
+static enum err columns_check(struct sqlite_source *p, struct fault *fault)
 {
 	char name[NAME_MOST + 1];
 
@@ -223,7 +223,7 @@ static enum err columns_check(struct provider *p, struct fault *fault)
 	return ERR_OK;
 }
 
-static void database_close(struct provider *p)
+static void database_close(struct sqlite_source *p)
 {
 	sqlite3_finalize(p->begin);
 	sqlite3_finalize(p->end);
@@ -234,7 +234,7 @@ static void database_close(struct provider *p)
 	p->begun = false;
 }
 
-static enum err provider_connect(struct provider *p, struct fault *fault)
+static enum err provider_connect(struct sqlite_source *p, struct fault *fault)
 {
 	enum err e = database_open(p, fault);
 
@@ -253,9 +253,9 @@ static enum err provider_connect(struct provider *p, struct fault *fault)
 	return e;
 }
 
-enum err provider_open(const char *path, const char *statement, const struct clause *clause, struct provider **out, struct fault *fault)
+enum err sqlite_source_open(const char *path, const char *statement, const struct clause *clause, struct sqlite_source **out, struct fault *fault)
 {
-	struct provider *p = calloc(1, sizeof *p);
+	struct sqlite_source *p = calloc(1, sizeof *p);
 
 	if (p == NULL)
 		return refuse(fault, ERR_MEMORY, path, "", "", "");
@@ -270,14 +270,14 @@ enum err provider_open(const char *path, const char *statement, const struct cla
 		       "الحد الأقصى للمسار 1023 بايت وللعبارة 16383");
 	p->clause = NULL;
 	if (e != ERR_OK) {
-		provider_close(p);
+		sqlite_source_close(p);
 		return e;
 	}
 	*out = p;
 	return ERR_OK;
 }
 
-void provider_close(struct provider *p)
+void sqlite_source_close(struct sqlite_source *p)
 {
 	if (p == NULL)
 		return;
@@ -287,7 +287,7 @@ void provider_close(struct provider *p)
 
 /* ---- lookups ---- */
 
-static enum err run_own(struct provider *p, sqlite3_stmt *stmt)
+static enum err run_own(struct sqlite_source *p, sqlite3_stmt *stmt)
 {
 	p->ours = true; /* SQLite may prepare it again */
 	int rc = sqlite3_step(stmt);
@@ -296,14 +296,14 @@ static enum err run_own(struct provider *p, sqlite3_stmt *stmt)
 	return rc == SQLITE_DONE ? ERR_OK : ERR_STORE;
 }
 
-static bool another_file(const struct provider *p)
+static bool another_file(const struct sqlite_source *p)
 {
 	struct stat about;
 
 	return stat(p->path, &about) == 0 && (about.st_dev != p->device || about.st_ino != p->inode);
 }
 
-enum err provider_begin(struct provider *p)
+enum err sqlite_source_begin(struct sqlite_source *p)
 {
 	if (p->begun)
 		return ERR_OK;
@@ -319,7 +319,7 @@ enum err provider_begin(struct provider *p)
 }
 
 /* After some errors SQLite has ended the transaction itself; then there is nothing to end. */
-void provider_end(struct provider *p)
+void sqlite_source_end(struct sqlite_source *p)
 {
 	if (p->db == NULL)
 		return;
@@ -330,7 +330,7 @@ void provider_end(struct provider *p)
 	p->begun = false;
 }
 
-static enum err bind(struct provider *p, const struct fields *ask)
+static enum err bind(struct sqlite_source *p, const struct fields *ask)
 {
 	int rc = SQLITE_OK;
 
@@ -344,7 +344,7 @@ static enum err bind(struct provider *p, const struct fields *ask)
 	return rc == SQLITE_OK ? ERR_OK : ERR_STORE;
 }
 
-static enum err step(struct provider *p, bool *row)
+static enum err step(struct sqlite_source *p, bool *row)
 {
 	int rc = sqlite3_step(p->select);
 
@@ -365,7 +365,7 @@ static struct bytes keep(struct builder *b, const void *at, size_t n)
 	return bytes_of(into, n);
 }
 
-static enum err column_take(struct provider *p, int i, struct builder *b, struct fields *out)
+static enum err column_take(struct sqlite_source *p, int i, struct builder *b, struct fields *out)
 {
 	char name[NAME_MOST + 1];
 	int  type = sqlite3_column_type(p->select, i);
@@ -384,7 +384,7 @@ static enum err column_take(struct provider *p, int i, struct builder *b, struct
 	return fields_add(out, key, value) == ERR_OK ? ERR_OK : ERR_VALUE;
 }
 
-static enum err row_take(struct provider *p, struct fields *out)
+static enum err row_take(struct sqlite_source *p, struct fields *out)
 {
 	struct builder b = builder_on(p->row, sizeof p->row);
 	enum err       e = ERR_OK;
@@ -394,7 +394,7 @@ static enum err row_take(struct provider *p, struct fields *out)
 	return e;
 }
 
-static enum err one_row(struct provider *p, const struct fields *ask, struct fields *out)
+static enum err one_row(struct sqlite_source *p, const struct fields *ask, struct fields *out)
 {
 	struct fields found = {0};
 	bool	      row, more;
@@ -417,10 +417,10 @@ static enum err one_row(struct provider *p, const struct fields *ask, struct fie
 	return ERR_OK;
 }
 
-enum err provider_lookup(struct provider *p, const struct fields *ask, unsigned most_ms, struct fields *out)
+enum err sqlite_source_lookup(struct sqlite_source *p, const struct fields *ask, unsigned most_ms, struct fields *out)
 {
 	bool	 alone = !p->begun;
-	enum err e = provider_begin(p);
+	enum err e = sqlite_source_begin(p);
 
 	if (e != ERR_OK)
 		return e;
@@ -429,7 +429,7 @@ enum err provider_lookup(struct provider *p, const struct fields *ask, unsigned 
 	p->deadline_ms = 0;
 	sqlite3_reset(p->select);
 	if (alone || e == ERR_STORE)
-		provider_end(p);
+		sqlite_source_end(p);
 	if (e == ERR_STORE) /* the next lookup opens it anew */
 		database_close(p);
 	return e;
