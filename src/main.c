@@ -27,6 +27,10 @@ static const struct command commands[] = {
 	{"agreement", cmd_agreement,
 	 "check FILE | sign FILE --root KEYFILE [--party PARTY] [--out FILE] | show FILE|ID [--clause N] | activate FILE | list",
 	 "check, sign, read and put in force an agreement", "فحص اتفاق وتوقيعه وقراءته وإنفاذه"},
+	{"try", cmd_try, "AGREEMENT [--as PARTY] [--provide FILE] [--api ADDRESS:PORT] [--once]",
+	 "play the absent partner from the agreement's own examples", "تمثيل دور الشريك الغائب من أمثلة الاتفاق نفسه"},
+	{"doctor", cmd_doctor, "[--partner PARTY | --measure]", "is this machine fit, which layer towards a partner fails, how much does it carry",
+	 "هل هذا الجهاز صالح، وأي طبقة نحو الشريك معطلة، وكم يحتمل"},
 	{"serve", cmd_serve, "", "run the gateway until it is told to stop", "تشغيل البوابة حتى يُطلب إيقافها"},
 	{"query", cmd_query,
 	 "CHANNEL/NAME [field=value ...] --purpose P [--case C] [--officer O] [--to PARTY] [--wait SECONDS] [--key KEY] [--token T] [--dry-run] "

@@ -384,6 +384,14 @@ static unsigned long tls_error(struct bufferevent *socket)
 	return error;
 }
 
+bool link_tls_shown(struct bufferevent *socket, struct hash *out)
+{
+	SSL			      *ssl = bufferevent_openssl_get_ssl(socket);
+	scoped(certificate_free) X509 *shown = ssl ? SSL_get1_peer_certificate(ssl) : NULL;
+
+	return shown && certificate_pin(shown, out) == ERR_OK;
+}
+
 void link_tls_why(struct bufferevent *socket, short what, char out[LINK_WHY_MOST])
 {
 	const struct words *words = words_of(bufferevent_openssl_get_ssl(socket));

@@ -45,6 +45,9 @@ struct bufferevent *link_tls_accept(struct link_tls *t, struct event_base *base,
 /* Is this the session it must be: TLS 1.3, ALPN, a pinned certificate? Also sets the socket's options. ERR_TLS or ERR_PIN. */
 enum err link_tls_check(struct bufferevent *socket) must_use;
 
+/* What the partner's certificate is, as a pin; false when it showed none. */
+bool link_tls_shown(struct bufferevent *socket, struct hash *out);
+
 /* Why a socket failed, in words for the journal. `what` is the event's. */
 void link_tls_why(struct bufferevent *socket, short what, char out[LINK_WHY_MOST]);
 
