@@ -11,7 +11,8 @@ than a rehearsal. seed = SHA-256("mithaq sample root a customs.kw.example").
 import hashlib
 import sys
 
-PARTIES = ["customs.kw.example", "cbp.us.example", "north.bank.example", "south.bank.example"]
+PARTIES = ["customs.kw.example", "cbp.us.example", "north.bank.example", "south.bank.example", "harbour.hospital.example", "hill.hospital.example",
+           "education.north.example", "education.south.example"]
 
 
 def seed(party, letter):

@@ -33,6 +33,12 @@ def test_every_example_is_played_through_both_gateways_and_nothing_is_left():
     assert folders() == before
 
 
+def test_every_sample_can_be_tried():
+    for path in sorted((ROOT / "samples").glob("*.yaml")):
+        said = mithaq("try", path, "--once")
+        assert re.search(r"^  clause \d+ ", said, re.M) and "NOT AS WRITTEN" not in said, f"{path.name}: {said}"
+
+
 def test_an_agreement_that_begins_in_the_future_is_tried_today_under_keys_of_its_own():
     with tempfile.TemporaryDirectory() as top:
         path = Path(top) / "later.yaml"

@@ -68,7 +68,8 @@ static void reads_the_sample(void **state)
 /* The keys in the sample are those of the published seeds. */
 static void sample_keys_are_the_published_ones(void **state)
 {
-	static const char *const samples[] = {"samples/customs-and-border.yaml", "samples/two-banks.yaml"};
+	static const char *const samples[] = {"samples/customs-and-border.yaml", "samples/two-banks.yaml", "samples/two-hospitals.yaml",
+					      "samples/certificates-ar.yaml"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(samples); i++) {
@@ -91,7 +92,10 @@ static void examples_of_the_samples_run(void **state)
 	static const struct {
 		const char *file;
 		unsigned    run;
-	} samples[] = {{"samples/customs-and-border.yaml", 23}, {"samples/two-banks.yaml", 4}};
+	} samples[] = {{"samples/customs-and-border.yaml", 23},
+		       {"samples/two-banks.yaml", 4},
+		       {"samples/two-hospitals.yaml", 9},
+		       {"samples/certificates-ar.yaml", 9}};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(samples); i++) {
