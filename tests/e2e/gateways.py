@@ -82,15 +82,15 @@ def name_of(pid):
 
 
 class Party:
-    def __init__(self, top, name, api, extra=""):
-        self.name, self.home, self.api, self.extra = name, Path(top) / name, api, extra
+    def __init__(self, top, name, api, extra="", binary=BINARY):
+        self.name, self.home, self.api, self.extra, self.binary = name, Path(top) / name, api, extra, binary
         self.process = None
         self.journal_path = Path(top) / f"{name}.log"
 
     # ---- commands ----
 
     def run(self, *words, lang="en", check=True, env=None):
-        done = subprocess.run([BINARY, "--home", str(self.home), "--lang", lang, *map(str, words)], capture_output=True, text=True, timeout=60,
+        done = subprocess.run([self.binary, "--home", str(self.home), "--lang", lang, *map(str, words)], capture_output=True, text=True, timeout=60,
                               env={**os.environ, **(env or {})})
         if check and done.returncode != 0:
             raise AssertionError(f"{self.name}: mithaq {' '.join(map(str, words))}: code {done.returncode}\n{done.stdout}{done.stderr}")
@@ -109,7 +109,7 @@ class Party:
 
     def serve_refused(self):
         """Starts a gateway that must not start; its exit code and words. One that starts all the same is ended."""
-        process = subprocess.Popen([BINARY, "--home", str(self.home), "--lang", "en", "serve"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen([self.binary, "--home", str(self.home), "--lang", "en", "serve"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
             said, _ = process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
@@ -151,7 +151,7 @@ class Party:
 
     def start(self):
         with open(self.journal_path, "ab") as journal:
-            self.process = subprocess.Popen([BINARY, "--home", str(self.home), "serve"], stdin=subprocess.DEVNULL, stdout=journal, stderr=journal,
+            self.process = subprocess.Popen([self.binary, "--home", str(self.home), "serve"], stdin=subprocess.DEVNULL, stdout=journal, stderr=journal,
                                             env={**os.environ, "MITHAQ_LOG": "json"})
         until(f"{self.name} is ready", self.ready)
         return self
@@ -192,16 +192,16 @@ class Party:
 class Pair:
     """Two sample customs services with the sample agreement, in a folder that dies with them."""
 
-    def __init__(self, rows=500, agreement=None, activate=(KW, US), change=None):
-        self.rows, self.change, self.activate = rows, change, activate
+    def __init__(self, rows=500, agreement=None, activate=(KW, US), change=None, binaries=None):
+        self.rows, self.change, self.activate, self.binaries = rows, change, activate, binaries or {}
         self.agreement = agreement or ROOT / "samples/customs-and-border.yaml"
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="mithaq-e2e-")
         self.top = Path(self.folder.name)
         self.link_port = free_port()
-        self.kw = Party(self.top, KW, free_port(), f"partners:\n  {US}: {{listen: 127.0.0.1:{self.link_port}}}\n")
-        self.us = Party(self.top, US, free_port(), f"partners:\n  {KW}: 127.0.0.1:{self.link_port}\n")
+        self.kw = Party(self.top, KW, free_port(), f"partners:\n  {US}: {{listen: 127.0.0.1:{self.link_port}}}\n", self.binaries.get(KW, BINARY))
+        self.us = Party(self.top, US, free_port(), f"partners:\n  {KW}: 127.0.0.1:{self.link_port}\n", self.binaries.get(US, BINARY))
         self.parties = (self.kw, self.us)
         try:
             self.make()
