@@ -399,6 +399,25 @@ const struct public_key *card_receipt_key(const struct card *card, const char *c
 	return find_key(card->receipt, card->nreceipt, channel);
 }
 
+bool card_names_revoked(const struct card *card, const struct public_key *key)
+{
+	for (unsigned i = 0; i < card->nrevoked; i++)
+		if (public_key_equal(&card->revoked[i].key, key))
+			return true;
+	return false;
+}
+
+bool card_revokes(const struct card *card, const struct public_key *key, const struct epoch *epoch, uint64_t size)
+{
+	for (unsigned i = 0; i < card->nrevoked; i++) {
+		const struct card_revoked *line = &card->revoked[i];
+
+		if (public_key_equal(&line->key, key) && memcmp(line->epoch.b, epoch->b, EPOCH_SIZE) == 0 && size <= line->size)
+			return false;
+	}
+	return card_names_revoked(card, key);
+}
+
 void card_fingerprint(const struct card *card, char out[80])
 {
 	struct bytes roots[2] = {bytes_of(card->root[0].b, SIGN_PUBLIC), bytes_of(card->root[1].b, SIGN_PUBLIC)};

@@ -60,6 +60,13 @@ enum err card_sign(const struct card *card, const struct sign_key *root, struct 
 const struct public_key *card_log_key(const struct card *card, const char *channel);	 /* or NULL */
 const struct public_key *card_receipt_key(const struct card *card, const char *channel); /* or NULL */
 
+/*
+ * Does this card say that `key` counts no more at `size` of `epoch`? A key that any line of it
+ * names counts in the epochs that its lines name alone, up to the sizes that stand there.
+ */
+bool card_names_revoked(const struct card *card, const struct public_key *key);
+bool card_revokes(const struct card *card, const struct public_key *key, const struct epoch *epoch, uint64_t size);
+
 /* H(root a || root b) as hex in groups of four: 79 characters and a NUL. */
 void card_fingerprint(const struct card *card, char out[80]);
 
