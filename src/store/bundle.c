@@ -5,7 +5,7 @@
 
 #include "wire/entry.h"
 
-#define BUNDLE_LOGS_MOST   12
+#define BUNDLE_LOGS_MOST   40 /* what a revoked key signed leads over each later epoch to one that another key signed */
 #define BUNDLE_PLACES_MOST (2 * BUNDLE_COMPLETE_MOST + 64)
 #define BUNDLE_MEMORY	   (BUNDLE_LOGS_MOST * (size_t)BUNDLE_LEAVES_MOST * HASH_SIZE)
 #define BUNDLE_SCAN_MOST   8192 /* entries of an epoch looked through for completeness */
@@ -24,6 +24,7 @@ struct place_held {
 	uint64_t	 size;
 	struct hash	 root;
 	bool		 has_signature, has_receipt;
+	bool		 revoked; /* the signature counts no more */
 	struct signature signature, receipt;
 	uint64_t	 receipt_s;
 };
@@ -216,6 +217,38 @@ static enum err complete_add(struct gather *g, struct held_log *log)
 	return e != ERR_OK ? e : c.err;
 }
 
+/* ---- keys that their party has revoked ---- */
+
+static bool revokes_any(const struct keyring *ring)
+{
+	for (unsigned i = 0; i < ring->n; i++)
+		if (ring->card[i]->nrevoked > 0)
+			return true;
+	return false;
+}
+
+static void origin_fill(const struct gather *g, const struct log_row *row, struct origin *out);
+
+/* Is this checkpoint by a key that counts no more? What verifies by none is not judged here. */
+static bool is_revoked(const struct gather *g, const struct log_row *row, const struct checkpoint_head *head)
+{
+	const struct keyring	*ring = g->papers->ring[row->own];
+	const struct public_key *key[KEYRING_KEYS_MOST];
+	struct checkpoint	 c = {.size = head->size, .root = head->root};
+	struct origin		 o = {.author = ""};
+
+	if (!revokes_any(ring))
+		return false;
+	origin_fill(g, row, &o);
+	if (origin_write(&o, c.origin) != ERR_OK)
+		return false;
+	unsigned n = keyring_log_keys(ring, row->channel, key);
+	for (unsigned i = 0; i < n; i++)
+		if (checkpoint_verify(key[i], &c, &head->sig) == ERR_OK)
+			return keyring_judge(ring, key[i], &row->epoch, head->size) == KEY_REVOKED;
+	return false;
+}
+
 /* ---- heads: a receipted checkpoint, else a checkpoint, else the GENESIS of the next epoch ---- */
 
 static enum err head_signed(struct gather *g, struct place_held *p)
@@ -232,6 +265,7 @@ static enum err head_signed(struct gather *g, struct place_held *p)
 	}
 	if (e != ERR_OK)
 		return e;
+	p->revoked = is_revoked(g, &p->log->row, &c);
 	p->size = c.size;
 	p->root = c.root;
 	p->has_signature = true;
@@ -279,6 +313,20 @@ static bool successor_wanted(void *arg, const struct log_row *row)
 	return !s->found;
 }
 
+/* The reader may have receipted just as much as the GENESIS names. */
+static void receipt_of_named(struct gather *g, struct place_held *p)
+{
+	struct receipt_head r;
+
+	p->has_signature = p->revoked = false;
+	p->has_receipt =
+		store_receipt_covering(g->s, p->log->row.id, p->size - 1, &r) == ERR_OK && r.size == p->size && hash_equal(&r.root, &p->root);
+	if (!p->has_receipt)
+		return;
+	p->receipt_s = r.time_s;
+	p->receipt = r.sig;
+}
+
 static enum err head_of_genesis(struct gather *g, struct place_held *p)
 {
 	struct successor s = {.g = g, .log = p->log, .index = p->index};
@@ -291,7 +339,16 @@ static enum err head_of_genesis(struct gather *g, struct place_held *p)
 		return ERR_NOT_FOUND;
 	p->size = s.previous.size;
 	p->root = s.previous.root;
+	receipt_of_named(g, p);
 	return place_add(g, next, 0, false);
+}
+
+/* Where no GENESIS covers it, the verifier says that its key counts no more. */
+static enum err head_replace(struct gather *g, struct place_held *p)
+{
+	enum err e = head_of_genesis(g, p);
+
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
 /* The list may grow by a GENESIS while it is walked. What only serves as a companion and has no head yet is left out. */
@@ -301,6 +358,8 @@ static enum err heads_find(struct gather *g)
 		enum err e = head_signed(g, &g->place[i]);
 		if (e == ERR_NOT_FOUND)
 			e = head_of_genesis(g, &g->place[i]);
+		else if (e == ERR_OK && g->place[i].revoked)
+			e = head_replace(g, &g->place[i]);
 		if (e == ERR_NOT_FOUND && !g->place[i].disclose)
 			continue;
 		if (e != ERR_OK)
@@ -372,10 +431,13 @@ static enum err item_fill(struct gather *g, const struct place_held *p, struct e
 
 static enum err items_build(struct gather *g, struct buffer *out)
 {
-	struct evidence_input in = {.agreement = g->papers->agreement, .card = {g->papers->card[0], g->papers->card[1]}};
+	struct evidence_input in = {.agreement = g->papers->agreement};
 	struct evidence_item *item = arena_take(&g->arena, g->nplaces * sizeof *item);
 	enum err	      e = item == NULL ? ERR_MEMORY : ERR_OK;
 
+	for (unsigned i = 0, n = 0; i < 2; i++)
+		for (unsigned k = 0; k < g->papers->ring[i]->n && n < EVIDENCE_CARDS_MOST; k++)
+			in.card[n++] = keyring_note(g->papers->ring[i], k);
 	memcpy(in.mid, g->x->mid, MID_SIZE);
 	in.item = item;
 	for (unsigned i = 0; i < g->nlogs && e == ERR_OK; i++)

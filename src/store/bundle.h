@@ -5,11 +5,13 @@
  * Beside the question and its answer: the AGREE entries both logs hold, the GENESIS
  * that covers what no checkpoint does, and, while the two epochs have at most
  * BUNDLE_COMPLETE_MOST entries under the agreement, all of these with the TALLY, so
- * that completeness is proved too.
+ * that completeness is proved too. All cards of both parties go with it. A checkpoint
+ * whose key its author has revoked since is left out where a GENESIS covers the same.
  */
 #ifndef MITHAQ_STORE_BUNDLE_H
 #define MITHAQ_STORE_BUNDLE_H
 
+#include "agreement/keyring.h"
 #include "evidence/evidence.h"
 #include "store/store.h"
 
@@ -18,9 +20,9 @@
 
 /* The signed papers a bundle carries. */
 struct bundle_papers {
-	const char  *self;
-	struct bytes agreement; /* the whole signed note */
-	struct bytes card[2];	/* ours and the partner's, signed */
+	const char	     *self;
+	struct bytes	      agreement; /* the whole signed note */
+	const struct keyring *ring[2];	 /* the partner's cards, and ours */
 };
 
 /* Appends to `out` (give it .most = EVIDENCE_MOST). ERR_NOT_FOUND when the entries are no longer held; ERR_TOO_LONG for a log beyond the limit. */

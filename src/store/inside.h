@@ -102,7 +102,21 @@
 	X(KEY_ADD, "INSERT INTO idempotency(account, key, mid, body, at_ms) VALUES (?,?,?,?,?)")                                                     \
 	X(KEY_FIND, "SELECT mid, body FROM idempotency WHERE account = ? AND key = ?")                                                               \
 	/* Rows come in order of time, so the oldest have the smallest row ids and need no index. */                                                 \
-	X(KEYS_EXPIRE, "DELETE FROM idempotency WHERE at_ms < ? AND rowid IN (SELECT rowid FROM idempotency ORDER BY rowid LIMIT 1024)")
+	X(KEYS_EXPIRE, "DELETE FROM idempotency WHERE at_ms < ? AND rowid IN (SELECT rowid FROM idempotency ORDER BY rowid LIMIT 1024)")             \
+                                                                                                                                                     \
+	X(NEWS_ADD, "INSERT INTO event(id, type, exchange, subject) VALUES (?,?,?,?)")                                                               \
+	X(NEWS_LAST, "SELECT id FROM event ORDER BY id DESC LIMIT 1")                                                                                \
+	X(NEWS_FIRST, "SELECT id, type FROM event ORDER BY id LIMIT 1")                                                                              \
+	X(NEWS_COUNT, "SELECT count(*) FROM event")                                                                                                  \
+	X(NEWS, "SELECT event.id, event.type, event.subject, x.mid, x.ours, x.agreement, x.clause FROM event"                                        \
+		" LEFT JOIN exchange AS x ON x.id = event.exchange WHERE event.id > ? ORDER BY event.id LIMIT ?")                                    \
+	/* The last of so many of the oldest that are below a number. */                                                                             \
+	X(NEWS_UPTO, "SELECT max(id) FROM (SELECT id FROM event WHERE id < ? ORDER BY id LIMIT ?)")                                                  \
+	X(NEWS_FORGET, "DELETE FROM event WHERE id < ?")                                                                                             \
+	X(NEWS_STAND, "UPDATE event SET type = 0, exchange = NULL, subject = NULL WHERE id = ?")                                                     \
+                                                                                                                                                     \
+	X(MARK, "SELECT value FROM mark WHERE name = ?")                                                                                             \
+	X(MARK_SET, "INSERT INTO mark(name, value) VALUES (?,?) ON CONFLICT DO UPDATE SET value = excluded.value")
 
 enum statement {
 #define STATEMENT_ENUM(name, sql) STATEMENT_##name,
@@ -179,6 +193,8 @@ struct store {
 	struct sums    *sums;	     /* of the logs written to since the store was opened */
 	size_t		nsums;
 	enum { ANSWERED_UNKNOWN, ANSWERED_NONE, ANSWERED_SOME } answered; /* whether the table of that name has rows */
+	bool	 news_known;						  /* the next three were read; they are the writer's */
+	uint64_t news_first, news_last, news_count;
 };
 
 /* ---- a statement, taken and given back ---- */

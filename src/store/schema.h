@@ -1,5 +1,5 @@
 /*
- * schema.h: the tables of a ledger, schema 2.
+ * schema.h: the tables of a ledger, schema 3; and what schema 2 lacks of them.
  *
  * What costs is not the row but the page it dirties: each commit writes every page it
  * touched once more to the WAL. So a place of a log is one integer, the row id itself
@@ -19,6 +19,10 @@
  *             written at random places. `answer` is the place of the answer.
  * answered    an answer of ours that was taken in again while its question was not here.
  * idempotency what an account's Idempotency-Key stood for.
+ * event       what applications are told of, by number (channel/news.h): the place of an exchange, or a subject. From
+ *             schema 3. The row of the smallest number may stand for all before it, which were forgotten (news.c).
+ * mark        small numbers that outlast a start: how far a webhook was told, that an agreement was once in force.
+ *             From schema 3.
  *
  * The generated columns are for people and for the foreign keys; they take no room.
  */
@@ -31,6 +35,14 @@
 #define PLACE_COLUMNS(log, index)                                                                                                                    \
 	" id INTEGER PRIMARY KEY,"                                                                                                                   \
 	" " log " INTEGER AS (id >> 40) VIRTUAL REFERENCES log(id), " index " INTEGER AS (id & 0xffffffffff) VIRTUAL,"
+
+/* Schema 3 is schema 2 and these two; a ledger of schema 2 is given them where it stands (sqlite.c). */
+#define TABLE_EVENT "CREATE TABLE event (id INTEGER PRIMARY KEY, type INTEGER NOT NULL, exchange INTEGER, subject TEXT) STRICT"
+#define TABLE_MARK  "CREATE TABLE mark (name BLOB PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID"
+
+#define STORE_SCHEMA_BEFORE 2 /* the oldest that is converted, and that can be read as it is */
+
+static const char *const schema_3[] = {TABLE_EVENT, TABLE_MARK};
 
 static const char *const schema[] = {
 	"CREATE TABLE log ("
@@ -63,6 +75,9 @@ static const char *const schema[] = {
 	"CREATE TABLE idempotency ("
 	" account BLOB NOT NULL, key BLOB NOT NULL, mid BLOB NOT NULL, body BLOB NOT NULL, at_ms INTEGER NOT NULL,"
 	" UNIQUE (account, key)) STRICT",
+
+	TABLE_EVENT,
+	TABLE_MARK,
 };
 
 #endif

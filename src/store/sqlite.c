@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -317,7 +318,7 @@ static enum err schema_create(struct store *s)
 #define OPENS_ONLY    "this one opens schema " TEXT_OF(STORE_SCHEMA)
 #define OPENS_ONLY_AR "وهذا البرنامج يفتح المخطط " TEXT_OF(STORE_SCHEMA)
 
-/* Which program opens it: nothing here converts a ledger. */
+/* Which program opens it. */
 static enum err another_version(struct fault *fault, const char *path, long long application, long long version)
 {
 	char found[64];
@@ -329,8 +330,13 @@ static enum err another_version(struct fault *fault, const char *path, long long
 		return open_fault(fault, ERR_VERSION, path, found, "a later mithaq made it: open it with that one or a newer; " OPENS_ONLY,
 				  "صنعه إصدار لاحق من ميثاق فافتحه به أو بأحدث منه؛ " OPENS_ONLY_AR);
 	return open_fault(fault, ERR_VERSION, path, found,
-			  "an earlier mithaq made it, and no command converts it: open it with that one; " OPENS_ONLY,
-			  "صنعه إصدار سابق من ميثاق ولا أمر يحوّله، فافتحه بذلك الإصدار؛ " OPENS_ONLY_AR);
+			  "a mithaq earlier than any release made it, and nothing converts it: open it with that one; " OPENS_ONLY,
+			  "صنعه ميثاق أقدم من كل إصدار ولا شيء يحوّله، فافتحه بذلك؛ " OPENS_ONLY_AR);
+}
+
+static bool converts(long long application, long long version)
+{
+	return application == STORE_APPLICATION && version >= STORE_SCHEMA_BEFORE && version < STORE_SCHEMA;
 }
 
 static enum err schema_check(struct store *s, const char *path, struct fault *fault)
@@ -345,9 +351,31 @@ static enum err schema_check(struct store *s, const char *path, struct fault *fa
 		return open_fault(fault, ERR_STORE, path, sqlite3_errmsg(s->db), "this file is not a ledger of mithaq", "هذا الملف ليس سجل ميثاق");
 	if (application == STORE_APPLICATION && version == STORE_SCHEMA)
 		return ERR_OK;
+	if (converts(application, version))
+		return ERR_OK; /* schema_convert comes when what the file shows is durable; a reader needs none of the new tables */
 	if (s->mode == STORE_WRITE && application == 0 && version == 0 && tables == 0)
 		return schema_create(s);
 	return another_version(fault, path, application, version);
+}
+
+/*
+ * The schema before becomes ours in one transaction, its number with it: whoever is killed amid this leaves the ledger
+ * as it was, and the next one begins again. Nothing that was there is touched.
+ */
+static enum err schema_convert(struct store *s)
+{
+	static const char number[] = "PRAGMA user_version = " TEXT_OF(STORE_SCHEMA);
+	enum err	  e = pragmas(s, (const char *const[]){"BEGIN IMMEDIATE"}, 1);
+
+	if (e != ERR_OK)
+		return e;
+	long long found = number_of(s->db, "PRAGMA user_version");
+	if (found < 0)
+		return store_error(sqlite3_extended_errcode(s->db));
+	if (found == STORE_SCHEMA)
+		return pragmas(s, (const char *const[]){"ROLLBACK"}, 1);
+	e = pragmas(s, schema_3, COUNT_OF(schema_3));
+	return e == ERR_OK ? pragmas(s, (const char *const[]){number, "COMMIT"}, 2) : e;
 }
 
 static int wal_grew(void *arg, sqlite3 *db unused_arg, const char *name unused_arg, int pages)
@@ -424,6 +452,8 @@ static enum err set_up(struct store *s, const char *path, struct fault *fault)
 	e = schema_check(s, path, fault);
 	if (e == ERR_OK && s->mode == STORE_WRITE)
 		e = wal_write_again(s);
+	if (e == ERR_OK && s->mode == STORE_WRITE)
+		e = schema_convert(s);
 	if (e != ERR_OK)
 		return e == ERR_VERSION ? e : open_fault(fault, e, path, sqlite3_errmsg(s->db), "", "");
 	s->page_size = (uint64_t)number_of(s->db, "PRAGMA page_size");
@@ -449,6 +479,39 @@ enum err store_open(const char *path, enum store_mode mode, struct store **out, 
 		return e;
 	}
 	*out = s;
+	return ERR_OK;
+}
+
+/* ---- looking, without opening ---- */
+
+static uint64_t bytes_of_file(const char *path, const char *ending)
+{
+	char	    name[1024];
+	struct stat about;
+	int	    n = snprintf(name, sizeof name, "%s%s", path, ending);
+
+	return n > 0 && (size_t)n < sizeof name && stat(name, &about) == 0 ? (uint64_t)about.st_size : 0;
+}
+
+enum err store_look(const char *path, struct store_look *out, struct fault *fault)
+{
+	struct store_look look = {.bytes = bytes_of_file(path, "") + bytes_of_file(path, "-wal")};
+	sqlite3		 *db = NULL;
+	int		  rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+
+	if (rc == SQLITE_OK) {
+		sqlite3_busy_timeout(db, STORE_BUSY_MS);
+		look.application = number_of(db, "PRAGMA application_id");
+		look.schema = look.application < 0 ? -1 : number_of(db, "PRAGMA user_version");
+		rc = look.schema < 0 ? sqlite3_extended_errcode(db) : SQLITE_OK;
+	}
+	sqlite3_close(db);
+	if (rc != SQLITE_OK)
+		return open_fault(fault, store_error(rc), path, sqlite3_errstr(rc), "is it there, and may we read it?",
+				  "هل هو موجود، وهل يُسمح لنا بقراءته؟");
+	look.ours = look.application == STORE_APPLICATION;
+	look.converts = converts(look.application, look.schema);
+	*out = look;
 	return ERR_OK;
 }
 

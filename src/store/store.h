@@ -17,16 +17,28 @@
 #include "base/arena.h"
 #include "channel/exchange.h"
 #include "channel/naming.h"
+#include "channel/news.h"
 #include "tree/commit.h"
 
-#define STORE_SCHEMA  2
+#define STORE_SCHEMA  3
 #define STORE_BUSY_MS 1000 /* how long an opener or reader waits for another's short lock */
 
 struct store;
 enum store_mode { STORE_WRITE, STORE_READ };
 
-/* Creates the schema in a new file (STORE_WRITE); ERR_VERSION for another schema, saying which. */
+/*
+ * Creates the schema in a new file (STORE_WRITE). A ledger of the schema before is converted where it stands
+ * (STORE_WRITE), in one transaction, or read as it is (STORE_READ); ERR_VERSION for any other, saying which.
+ */
 enum err store_open(const char *path, enum store_mode mode, struct store **out, struct fault *fault) must_use;
+/* What a ledger's file is, without changing it: for those who ask before they start a newer program. ERR_FILE: it is not there. */
+struct store_look {
+	long long application, schema; /* as the file says */
+	uint64_t  bytes;	       /* of it and its WAL */
+	bool	  ours;		       /* a ledger of mithaq */
+	bool	  converts;	       /* store_open would convert it */
+};
+enum err store_look(const char *path, struct store_look *out, struct fault *fault) must_use;
 void	 store_close(struct store *s); /* rolls back what was not committed; accepts NULL */
 
 /*
@@ -263,6 +275,38 @@ enum err store_log_put(struct store *s, int64_t log, const struct frontier *fron
 		       const struct frontier *receipt) must_use;
 enum err store_exchange_put(struct store *s, const struct exchange_row *x) must_use; /* mid, agreement, clause, status */
 enum err store_sums_remake(struct store *s, int64_t log) must_use;
+
+/* ---- news: what applications are told of, in the turn of what it tells (news.c) ---- */
+
+#define STORE_NEWS_MOST 1000000 /* rows kept */
+#define STORE_NEWS_SCAN 4096	/* rows looked at, and forgotten, at most in one call */
+
+struct news_row {
+	enum news_type type;
+	int64_t	       question_log; /* of an exchange: the place of its question; 0: of none */
+	uint64_t       question_index;
+	const char    *subject; /* NULL: none */
+};
+/* `*number` is what it got. */
+enum err store_news_add(struct store *s, const struct news_row *row, uint64_t now_ms, uint64_t *number) must_use;
+/*
+ * Rows after this number, ascending, whose types are in `types`, until `each` returns false. `*next` is the number of
+ * the last one looked at (`after` when there is none); `*more` when there are others behind it.
+ */
+typedef bool store_news_fn(void *arg, const struct news *news);
+enum err     store_news(struct store *s, uint64_t after, uint32_t types, store_news_fn *each, void *arg, uint64_t *next, bool *more) must_use;
+/* The largest number; 0: none. */
+enum err store_news_last(struct store *s, uint64_t *out) must_use;
+/*
+ * Forgets what is older than `before_ms` and what is more than `keep`, the oldest first, STORE_NEWS_SCAN a call: one
+ * NEWS_LOST stands where they stood. At no cost when there is nothing to forget.
+ */
+enum err store_news_forget(struct store *s, uint64_t before_ms, uint64_t keep) must_use;
+
+/* ---- marks: small numbers by name ---- */
+
+enum err store_mark(struct store *s, const struct hash *name, uint64_t *out) must_use; /* ERR_NOT_FOUND */
+enum err store_mark_set(struct store *s, const struct hash *name, uint64_t value) must_use;
 
 /* ---- Idempotency-Key: stays at home, 7 days ---- */
 

@@ -16,6 +16,7 @@
 #include "proc/pipe.h"
 #include "store/bundle.h"
 #include "provider/sqlite.h"
+#include "rings.h"
 
 static struct world_home    home;
 static struct buffer	    bundle = {.most = EVIDENCE_MOST};
@@ -108,18 +109,25 @@ static enum err gather(struct store *s)
 {
 	struct bundle_papers papers = {.self = NORTH_NAME, .agreement = bytes_of(home.world.note, home.world.note_n)};
 	struct buffer	     out = {.most = EVIDENCE_MOST};
+	struct keyring	     ring[2] = {{0}, {0}};
 	struct exchange_row  x;
 	struct exchange	     loaded;
 	struct arena	     a;
+	enum err	     e = ERR_OK;
 
-	for (unsigned p = 0; p < 2; p++)
-		papers.card[p] = bytes_of(home.world.card[p], home.world.card_n[p]);
+	for (unsigned p = 0; p < 2 && e == ERR_OK; p++) {
+		papers.ring[p == NORTH] = &ring[p];
+		e = ring_of_note(&ring[p], bytes_of(home.world.card[p], home.world.card_n[p]));
+	}
 	arena_init(&a, 1u << 20);
-	enum err e = store_exchange_find(s, question->header.mid, true, &x);
+	if (e == ERR_OK)
+		e = store_exchange_find(s, question->header.mid, true, &x);
 	if (e == ERR_OK)
 		e = store_exchange_load(s, &x, &a, &loaded);
 	if (e == ERR_OK)
 		e = store_bundle(s, &x, &papers, &out);
+	for (unsigned p = 0; p < 2; p++)
+		keyring_done(&ring[p]);
 	arena_done(&a);
 	buffer_done(&out);
 	return e;

@@ -92,6 +92,15 @@ static enum err ask(struct history *h)
 	return e == ERR_OK ? store_exchange_add(h->store, &x) : e;
 }
 
+/* Who asked is told of the answer in the turn that stores it. */
+static enum err tell(struct history *h, const struct exchange_row *x)
+{
+	struct news_row row = {.type = NEWS_QUERY_ANSWERED, .question_log = x->question_log, .question_index = x->question_index};
+	uint64_t	number;
+
+	return store_news_add(h->store, &row, x->answered_ms, &number);
+}
+
 /* The oldest question without an answer, by an entry of the partner. */
 static enum err answer(struct history *h)
 {
@@ -107,7 +116,9 @@ static enum err answer(struct history *h)
 	x.state = h->answered % 3 == 0 ? EXCHANGE_REFUSED : EXCHANGE_ANSWERED;
 	x.answered_ms = NOW_MS + 1000 + h->answered;
 	e = append(h, &h->peer, 60 + 900 * (h->answered % 3));
-	return e == ERR_OK ? store_exchange_answer(h->store, &x) : e;
+	if (e == ERR_OK)
+		e = store_exchange_answer(h->store, &x);
+	return e == ERR_OK ? tell(h, &x) : e;
 }
 
 static enum err heads(struct history *h, struct log_row *log, bool receipted)
@@ -164,6 +175,8 @@ static enum err rows(struct history *h)
 		also(&e, key_add(h));
 	if (goes_on(h, e) && n % 5 == 0)
 		also(&e, store_keys_expire(h->store, NOW_MS + n - 3));
+	if (goes_on(h, e) && n % 4 == 0)
+		also(&e, store_news_forget(h->store, 0, 3));
 	return e;
 }
 
