@@ -196,7 +196,7 @@ bool disk_log_quiet(const struct disk *d, const struct disk_log *l)
 	for (uint64_t i = 0; i < l->n; i++) {
 		uint8_t kind = d->entry[l->place[i]]->at.kind;
 
-		if (kind != KIND_GENESIS && kind != KIND_TALLY && kind != KIND_AGREE)
+		if (kind != KIND_GENESIS && kind != KIND_TALLY && kind != KIND_KEYS && kind != KIND_AGREE)
 			return false;
 	}
 	return true;

@@ -190,7 +190,7 @@ static void checkpoint_resend(struct side *s, const struct duty *d)
 	uint8_t			memory[256];
 	struct builder		b = builder_on(memory, sizeof memory);
 
-	if (best == NULL)
+	if (best == NULL || !channel_may_show(s->channel, &best->epoch, best->size, &best->root, &best->sig))
 		return;
 	struct checkpoint_frame f = {.log = d->resend.log, .size = best->size, .root = best->root, .sig = best->sig};
 	checkpoint_frame_write(&b, &f);
@@ -455,6 +455,9 @@ static void perform(struct side *s, const struct duty *d)
 		break;
 	case DUTY_LOOKUP:
 		lookup(s, d);
+		break;
+	case DUTY_CARD:
+		side_card_come(s, d->card);
 		break;
 	case DUTY_ALARM:
 		alarm(s, d);

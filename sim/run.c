@@ -7,7 +7,7 @@
 
 /* What may happen in this run. */
 struct weather {
-	bool restores, flips, full, clocks, networks;
+	bool restores, flips, full, clocks, networks, keys;
 };
 
 struct run {
@@ -133,6 +133,23 @@ static void restore_draw(struct run *r, struct gateway *g)
 	gateway_restore(g, (unsigned)world_draw(w, g->nbackups));
 }
 
+/*
+ * Somebody may have changed a key while it was down. One that is called stolen counts up to the
+ * receipts on this disk; after an older copy was put back those would be too few.
+ */
+static void start_draw(struct run *r, struct gateway *g)
+{
+	struct world *w = &r->world;
+
+	if (!g->up && !g->hostile && r->weather.keys && world_draw(w, 2) == 0) {
+		struct side  *s = g->side[world_draw(w, g->nsides)];
+		enum key_kind what = (enum key_kind)world_draw(w, 3);
+
+		side_rotate(s, what, what != KEY_ROOT && !r->weather.restores && !r->weather.flips && world_draw(w, 3) == 0);
+	}
+	gateway_start(g);
+}
+
 static void disk_draw(struct run *r, struct gateway *g)
 {
 	struct world *w = &r->world;
@@ -173,7 +190,7 @@ static void event_draw(struct run *r)
 	else if (what < 853)
 		gateway_stop(g);
 	else if (what < 900)
-		gateway_start(g);
+		start_draw(r, g);
 	else if (what < 980)
 		connect_draw(r, s);
 	else if (what < 986)
@@ -286,6 +303,7 @@ static void weather_draw(struct run *r, const struct run_options *o)
 	r->weather.full = world_draw(w, 3) == 0;
 	r->weather.clocks = world_draw(w, 8) == 0;
 	r->weather.networks = world_draw(w, 2) == 0;
+	r->weather.keys = world_draw(w, 4) == 0;
 	w->verify = world_draw(w, 16) == 0;
 	bool hostile = world_draw(w, 6) == 0 && !o->honest;
 	pen_begin(&r->pen, hostile ? &w->gateway[w->ngateways - 1] : NULL);
@@ -307,6 +325,7 @@ static void sum_add(struct run_sum *sum, const struct run *r)
 	for (unsigned i = 0; i < w->nsides; i++) {
 		const struct disk *d = &w->side[i].disk;
 
+		sum->rotations += w->side[i].own.n - 1;
 		sum->parted += w->parted[i / 2] && i % 2 == 0;
 		sum->given_up += link_given_up(&w->side[i]) && i % 2 == 0;
 		for (size_t k = 0; k < d->nexchanges; k++)

@@ -19,7 +19,7 @@ struct run_options {
 /* What all runs together did, so that nobody is content with runs in which nothing happened. */
 struct run_sum {
 	uint64_t runs, three, hostile, questions, answers, hits, kills, restores, parted, given_up, epochs, adopted, commits, failed_commits, flips,
-		quiets;
+		quiets, rotations;
 };
 
 /* False: `fault` says why. The sum is added to. */

@@ -212,9 +212,8 @@ static void channel_open(struct side *s)
 	struct channel_setup setup = {.self = s->name,
 				      .peer = s->other->name,
 				      .name = CHANNEL_NAME,
-				      .own_log_key = s->log_key.pub,
-				      .peer_log_key = s->other->log_key.pub,
-				      .peer_receipt_key = s->other->receipt_key.pub};
+				      .own = &s->own,
+				      .theirs = &s->theirs_held};
 	struct channel_event opened = {.type = EVENT_OPENED};
 
 	world_draw_bytes(s->world, setup.seed, sizeof setup.seed);

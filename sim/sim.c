@@ -19,7 +19,7 @@ static const struct {
 	{"disk-loses", BREAK_LOSE},	     {"disk-early", BREAK_EARLY},  {"epoch-again", BREAK_EPOCH_AGAIN},
 	{"epoch-counts", BREAK_EPOCH_NEXT},  {"wire-twice", BREAK_TWICE},  {"wire-drops", BREAK_DROP},
 	{"answers-forgotten", BREAK_FORGET}, {"range-flips", BREAK_RANGE}, {"answered-ignored", BREAK_ANSWERED},
-	{"adopt-suppressed", BREAK_ADOPT},   {"wire-spoils", BREAK_SPOIL},
+	{"adopt-suppressed", BREAK_ADOPT},   {"card-ignored", BREAK_CARD}, {"wire-spoils", BREAK_SPOIL},
 };
 
 static enum world_break break_named(const char *name)
@@ -227,8 +227,10 @@ static void sum_say(const struct run_sum *s, const struct options *o, double sec
 	       " of them hits\n",
 	       s->three, s->hostile, s->questions, s->answers, s->hits);
 	printf("%" PRIu64 " kills, %" PRIu64 " disks put back (%" PRIu64 " links on both sides, %" PRIu64 " of them for good), %" PRIu64
-	       " epochs, %" PRIu64 " ADOPT, %" PRIu64 " commits, %" PRIu64 " failed, %" PRIu64 " bits flipped, %" PRIu64 " quiet times\n",
-	       s->kills, s->restores, s->parted, s->given_up, s->epochs, s->adopted, s->commits, s->failed_commits, s->flips, s->quiets);
+	       " epochs, %" PRIu64 " ADOPT, %" PRIu64 " commits, %" PRIu64 " failed, %" PRIu64 " bits flipped, %" PRIu64 " keys changed, %" PRIu64
+	       " quiet times\n",
+	       s->kills, s->restores, s->parted, s->given_up, s->epochs, s->adopted, s->commits, s->failed_commits, s->flips, s->rotations,
+	       s->quiets);
 }
 
 static double now_s(void)

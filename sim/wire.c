@@ -118,6 +118,20 @@ void side_hang_up(struct side *s)
 
 /* ---- beginnings ---- */
 
+/* As the gateway shows them: all but the first, as far as they go in. */
+static struct bytes cards_show(const struct side *s)
+{
+	static uint8_t memory[HELLO_CARD_MOST];
+	struct builder b = builder_on(memory, sizeof memory);
+	unsigned       first = s->own.n;
+
+	for (size_t room = sizeof memory; first > 1 && 4 + s->own.note_size[first - 1] <= room; first--)
+		room -= 4 + s->own.note_size[first - 1];
+	for (unsigned i = first; i < s->own.n; i++)
+		hello_card_add(&b, keyring_note(&s->own, i));
+	return builder_bytes(&b);
+}
+
 /* This side writes its HELLO, through the real frame. */
 static struct bytes hello_write(struct side *s)
 {
@@ -126,7 +140,8 @@ static struct bytes hello_write(struct side *s)
 
 	memset(&mine, 0, sizeof mine);
 	mine.protocol_min = mine.protocol_max = PROTOCOL_VERSION;
-	mine.card_serial = 1;
+	mine.card_serial = keyring_card(&s->own)->serial;
+	mine.card = cards_show(s);
 	mine.session[0] = 1;
 	mine.party = bytes_text(s->name);
 	if (channel_hello(s->channel, &mine) != ERR_OK)
@@ -152,6 +167,9 @@ void side_hear(struct side *s, const struct hello *theirs)
 
 	if (s->session == 0)
 		s->session = s->other->session = ++s->world->sessions;
+	struct bytes rows = theirs->card, note;
+	while (hello_card_next(&rows, &note) == ERR_OK && note.n > 0)
+		side_card_come(s, note);
 	s->up = s->greeted = s->heard = true;
 	side_step(s, &event);
 }

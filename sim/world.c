@@ -89,6 +89,9 @@ static struct {
 	bool		  made;
 	struct sign_key	  root[GATEWAYS_MOST][2];
 	struct sign_key	  log[SIDES_MOST], receipt[SIDES_MOST];
+	struct card	  card[SIDES_MOST];
+	uint8_t		  note[SIDES_MOST][2048];
+	size_t		  note_size[SIDES_MOST];
 	struct agreement *agreement[LINKS_MOST];
 } papers;
 
@@ -217,6 +220,24 @@ static void agreement_make(unsigned link)
 		agreement_fail(e, &f);
 }
 
+/* A card for each of its ends: their keys differ. */
+static void card_make(unsigned side)
+{
+	const struct sign_key *root = papers.root[ends[side / 2][side % 2]];
+	struct card	       card = {.serial = 1, .from_day = 20454, .until_day = 21914, .ntls = 1, .nlog = 1, .nreceipt = 1}; /* 2026 to 2029 */
+	struct builder	       note = builder_on(papers.note[side], sizeof papers.note[side]);
+
+	snprintf(card.party, sizeof card.party, "%s", names[ends[side / 2][side % 2]]);
+	card.root[0] = root[0].pub;
+	card.root[1] = root[1].pub;
+	card.tls[0] = hash_bytes(bytes_text(card.party));
+	card.log[0] = (struct card_key){CHANNEL_NAME, papers.log[side].pub};
+	card.receipt[0] = (struct card_key){CHANNEL_NAME, papers.receipt[side].pub};
+	if (card_sign(&card, &root[0], &note) != ERR_OK || card_read(builder_bytes(&note), &papers.card[side], NULL) != ERR_OK)
+		abort();
+	papers.note_size[side] = note.n;
+}
+
 static void papers_done(void)
 {
 	for (unsigned i = 0; i < LINKS_MOST; i++)
@@ -242,10 +263,95 @@ static void papers_make(void)
 		key_make(&papers.log[i], names[ends[i / 2][i % 2]], what);
 		snprintf(what, sizeof what, "receipts for %s", partner);
 		key_make(&papers.receipt[i], names[ends[i / 2][i % 2]], what);
+		card_make(i);
 	}
 	for (unsigned i = 0; i < LINKS_MOST; i++)
 		agreement_make(i);
 	atexit(papers_done);
+}
+
+/* ---- cards ---- */
+
+static void ring_begin(struct keyring *ring, unsigned side)
+{
+	if (keyring_add(ring, &papers.card[side], bytes_of(papers.note[side], papers.note_size[side])) != ERR_OK)
+		abort();
+}
+
+/* Every own epoch that is not too old to be named, at the size that its reader has receipted. */
+static void key_revoke(const struct side *s, struct card *card, const struct public_key *key)
+{
+	for (size_t i = s->disk.nlogs; i > 0 && card->nrevoked < CARD_KEYS_MOST; i--) {
+		const struct disk_log  *l = &s->disk.log[i - 1];
+		const struct disk_head *receipt = disk_head_best(&s->disk, true, true, &l->epoch, UINT64_MAX);
+
+		if (l->own && receipt != NULL)
+			card->revoked[card->nrevoked++] = (struct card_revoked){*key, l->epoch, receipt->size};
+	}
+	if (card->nrevoked == 0)
+		card->revoked[card->nrevoked++] = (struct card_revoked){.key = *key}; /* nothing of it counts */
+}
+
+static void receipts_revoke(const struct side *s, struct card *card, const struct public_key *key)
+{
+	for (size_t i = s->disk.nlogs; i > 0 && card->nrevoked < CARD_KEYS_MOST; i--) {
+		const struct disk_log  *l = &s->disk.log[i - 1];
+		const struct disk_head *receipt = disk_head_best(&s->disk, false, true, &l->epoch, UINT64_MAX);
+
+		if (!l->own && receipt != NULL)
+			card->revoked[card->nrevoked++] = (struct card_revoked){*key, l->epoch, receipt->size};
+	}
+}
+
+void side_card_next(struct side *s, struct card *next)
+{
+	uint8_t	       memory[CARD_MOST];
+	struct builder note = builder_on(memory, sizeof memory);
+
+	next->previous = keyring_card(&s->own)->id;
+	next->serial = keyring_card(&s->own)->serial + 1;
+	if (card_sign(next, &s->root[1], &note) != ERR_OK || card_read(builder_bytes(&note), next, NULL) != ERR_OK ||
+	    keyring_add(&s->own, next, builder_bytes(&note)) != ERR_OK)
+		abort();
+}
+
+void side_rotate(struct side *s, enum key_kind what, bool stolen)
+{
+	static const char *const words[] = {[KEY_LOG] = "log", [KEY_RECEIPT] = "receipt", [KEY_ROOT] = "root"};
+	struct card		 next = *keyring_card(&s->own);
+	char			 name[64];
+
+	if (s->gateway->up || s->own.n == KEYRING_CARDS_MOST)
+		return;
+	next.nrevoked = 0;
+	snprintf(name, sizeof name, "%s %s %u", s->shown, words[what], s->own.n);
+	if (stolen && what == KEY_LOG)
+		key_revoke(s, &next, &s->log_key.pub);
+	if (stolen && what == KEY_RECEIPT)
+		receipts_revoke(s, &next, &s->receipt_key.pub);
+	key_make(what == KEY_LOG ? &s->log_key : what == KEY_RECEIPT ? &s->receipt_key : &s->root[0], s->name, name);
+	next.root[0] = s->root[0].pub;
+	next.log[0].key = s->log_key.pub;
+	next.receipt[0].key = s->receipt_key.pub;
+	side_card_next(s, &next);
+	world_trace(s, "has a new %s key%s: card %llu", words[what], stolen ? ", the old one was stolen" : "", (unsigned long long)next.serial);
+}
+
+void side_card_come(struct side *s, struct bytes note)
+{
+	struct card card;
+	enum err    e = card_read(note, &card, NULL);
+
+	if (s->world->broken == BREAK_CARD)
+		return;
+	if (e == ERR_OK)
+		e = keyring_add(&s->theirs_held, &card, note);
+	if (e == ERR_OK)
+		world_trace(s, "takes card %llu of %s", (unsigned long long)card.serial, s->other->shown);
+	else if (e != ERR_EXISTS && e != ERR_ORDER)
+		world_trace(s, "refuses a card: %s", err_text(e, LANG_EN));
+	if (e != ERR_OK && e != ERR_EXISTS && e != ERR_ORDER && !s->other->gateway->hostile && s->world->broken != BREAK_SPOIL)
+		world_fault(s->world, "%s refuses a card of an honest partner: %s", s->shown, err_text(e, LANG_EN));
 }
 
 /* ---- beginning and end ---- */
@@ -261,6 +367,9 @@ static void side_init(struct world *w, unsigned number)
 	s->number = (int)number;
 	s->name = names[g->number];
 	snprintf(s->shown, sizeof s->shown, w->ngateways > 2 ? "%s/%s" : "%s", g->shown, shown[ends[number / 2][1 - number % 2]]);
+	memcpy(s->root, papers.root[g->number], sizeof s->root);
+	ring_begin(&s->own, number);
+	ring_begin(&s->theirs_held, number ^ 1);
 	s->log_key = papers.log[number];
 	s->receipt_key = papers.receipt[number];
 	s->agreement = papers.agreement[number / 2];
@@ -304,6 +413,8 @@ void world_done(struct world *w)
 		channel_free(s->channel);
 		disk_done(&s->disk);
 		keeper_done(s);
+		keyring_done(&s->own);
+		keyring_done(&s->theirs_held);
 		free(s->work);
 		buffer_done(&s->inbox);
 	}

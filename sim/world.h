@@ -59,7 +59,8 @@ struct side {
 	int		  number;
 	const char	 *name;	     /* "north.example" */
 	char		  shown[16]; /* "north", or "north/east" where it has two partners */
-	struct sign_key	  log_key, receipt_key;
+	struct sign_key	  root[2], log_key, receipt_key;
+	struct keyring	  own, theirs_held; /* its own cards, and those of the other that it has taken; files, so they survive everything */
 	struct agreement *agreement;
 	bool		  holds_agreement;
 	struct channel	 *channel; /* NULL while its gateway is down, or will not serve it */
@@ -82,8 +83,8 @@ struct side {
 	bool	      deaf;		   /* half-open: nothing arrives any more */
 	bool	      closing;		   /* a duty said CLOSE */
 	bool	      again;		   /* a duty asked for the unanswered questions */
-	uint8_t	      mine_bytes[16384];   /* what this side sent as HELLO */
-	uint8_t	      theirs_bytes[16384]; /* what `theirs` points into */
+	uint8_t	      mine_bytes[49152];   /* what this side sent as HELLO */
+	uint8_t	      theirs_bytes[49152]; /* what `theirs` points into */
 	struct hello  theirs;
 
 	bool	 incomplete; /* its disk was put back, and it has not been quiet since */
@@ -131,6 +132,7 @@ enum world_break {
 	BREAK_RANGE,	   /* a RANGE shows another row than was stored */
 	BREAK_ANSWERED,	   /* what came back as answered is not remembered */
 	BREAK_ADOPT,	   /* ADOPT never leaves */
+	BREAK_CARD,	   /* a card of the partner is never taken */
 	BREAK_SPOIL,	   /* the wire flips a bit now and then: runs end in alarms, but nothing false is ever kept */
 };
 
@@ -193,6 +195,14 @@ void side_cancel(struct side *s, const uint8_t mid[MID_SIZE]); /* withdraws a qu
 
 /* How many exchanges of this kind are on disk without their end. */
 unsigned side_unanswered(const struct side *s, bool ours);
+
+/* ---- cards; what signs is changed while the gateway is down ---- */
+enum key_kind { KEY_LOG, KEY_RECEIPT, KEY_ROOT };
+/* A new key, and a new card that names it. `stolen`: the card revokes the old one behind what is receipted. */
+void side_rotate(struct side *s, enum key_kind what, bool stolen);
+void side_card_come(struct side *s, struct bytes note); /* by HELLO or in a KEYS entry */
+/* The card after the one in use, signed by the root that stays; it joins the side's own ring and may be shown from then on. */
+void side_card_next(struct side *s, struct card *next);
 
 /* ---- a gateway ---- */
 void gateway_start(struct gateway *g);

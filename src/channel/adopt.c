@@ -293,11 +293,14 @@ static void rows_prove(struct channel *ch, const struct range_frame *f)
 	struct hash	  root = frontier_root(&ch->fetch.frontier);
 
 	memcpy(c.origin, log->origin, sizeof c.origin);
-	if (checkpoint_verify(&ch->own_log_key, &c, &f->sig))
+	enum key_word word = keys_checkpoint(ch, true, &c, &log->epoch, &f->sig, NULL);
+	if (word == KEY_UNKNOWN)
 		duty_alarm(ch, ALARM_SIGNATURE, "the partner shows a checkpoint of a log of ours that we did not sign");
+	else if (word == KEY_REVOKED)
+		log->barren = true; /* a thief may have signed it: only an entry of ours that names these rows proves them now */
 	else if (!hash_equal(&root, &f->root))
 		duty_alarm(ch, ALARM_ROOT, "the partner's copy of a log of ours has another root than we signed");
-	if (ch->frozen)
+	if (ch->frozen || word != KEY_GOOD)
 		return;
 	rows_take_in(ch);
 	checkpoint_store(ch, log, f);

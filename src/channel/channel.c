@@ -58,9 +58,8 @@ struct channel *channel_new(const struct channel_setup *setup)
 	spring_init(&ch->spring, setup->seed);
 	spring_draw(&ch->spring, seed, sizeof seed);
 	arena_init(&ch->arena, STEP_MEMORY_MOST);
-	ch->own_log_key = setup->own_log_key;
-	ch->peer_log_key = setup->peer_log_key;
-	ch->peer_receipt_key = setup->peer_receipt_key;
+	ch->ring[true] = setup->own;
+	ch->ring[false] = setup->theirs;
 	ch->undelivered = calloc(CHANNEL_LIVE_MOST, sizeof *ch->undelivered);
 	if (!name_copy(ch->self, sizeof ch->self, setup->self) || !name_copy(ch->peer_name, sizeof ch->peer_name, setup->peer) ||
 	    !name_copy(ch->name, sizeof ch->name, setup->name) || ch->undelivered == NULL || live_init(&ch->asked, seed) ||
@@ -498,6 +497,19 @@ bool channel_frozen(const struct channel *ch)
 void channel_freeze(struct channel *ch)
 {
 	ch->frozen = true;
+}
+
+/* Of the partner's side this knows what its receipts say, and that what came of its log is whole so far. */
+bool channel_equal(const struct channel *ch)
+{
+	const struct peer_log *peer = reader_log(ch);
+
+	if (!ch->connected || ch->frozen || channel_fetching(ch) || channel_waiting(ch) || writer_log(ch) == NULL || peer == NULL)
+		return false;
+	for (unsigned i = 0; i < ch->npeer; i++)
+		if (ch->peer[i]->npending > 0)
+			return false;
+	return writer_unreceipted(ch) == 0 && peer->has_receipt && peer->receipt.size == peer->frontier.size;
 }
 
 uint64_t channel_unreceipted(const struct channel *ch)

@@ -26,6 +26,7 @@
 #define MITHAQ_CHANNEL_CHANNEL_H
 
 #include "agreement/agreement.h"
+#include "agreement/keyring.h"
 #include "channel/exchange.h"
 #include "channel/naming.h"
 #include "crypto/spring.h"
@@ -52,11 +53,17 @@
 
 struct channel;
 
+/*
+ * Both rings outlive the channel, and a card that is added to one counts from then on. Each
+ * epoch has one key: of those that ever signed the author's logs, the one by which its first
+ * checkpoint here verifies. Receipts may come by any. What a ring's later card revokes
+ * counts as far as that card says.
+ */
 struct channel_setup {
-	const char	 *self, *peer, *name;
-	struct public_key own_log_key; /* proves what the partner says to hold of our own log */
-	struct public_key peer_log_key, peer_receipt_key;
-	uint8_t		  seed[SPRING_SEED]; /* of salts and mids */
+	const char	     *self, *peer, *name;
+	const struct keyring *own; /* proves what the partner says to hold of our own log */
+	const struct keyring *theirs;
+	uint8_t		      seed[SPRING_SEED]; /* of salts and mids */
 };
 
 struct channel *channel_new(const struct channel_setup *setup); /* NULL: no memory */
@@ -140,7 +147,13 @@ struct earlier {
 	struct hash	leaf; /* of the question */
 };
 
-enum lookup_outcome { FOUND_HIT, FOUND_NO_HIT, FOUND_REFUSED, FOUND_ERROR };
+enum lookup_outcome {
+	FOUND_HIT,
+	FOUND_NO_HIT,
+	FOUND_REFUSED,
+	FOUND_ERROR,
+	FOUND_EXPIRED, /* nobody answered while the question lived */
+};
 
 struct channel_ask {
 	uint32_t		ticket; /* the performer's own */
@@ -225,6 +238,7 @@ enum duty_type {
 	DUTY_UNANSWERED,     /* step EVENT_UNANSWERED for each question of the partner that the ledger has without its end */
 	DUTY_OPEN,	     /* keeper: draw a new epoch in place of this one; EVENT_OPENED follows */
 	DUTY_LOOKUP,	     /* ask the clause's worker */
+	DUTY_CARD,	     /* the partner's card stands in its log: what card_succeeds the one held joins the ring `theirs` */
 	DUTY_ALARM,	     /* a person must know; the channel is frozen when `frozen` */
 	DUTY_CLOSE,	     /* end the session */
 };
@@ -292,11 +306,12 @@ struct duty {
 			size_t		   n;
 		} leaves;	    /* SIGN, COSIGN */
 		struct bytes frame; /* SEND */
+		struct bytes card;  /* CARD: a signed card of the partner */
 		struct {
 			struct epoch epoch;
 			uint16_t     log;
 			uint64_t     from, to;
-			bool	     covered; /* then the CHECKPOINT of the largest stored size that is at most `to` */
+			bool	     covered; /* then the CHECKPOINT of the largest stored size that is at most `to`, if channel_may_show() */
 		} resend;
 		struct {
 			struct place question; /* in the partner's log */
@@ -327,6 +342,7 @@ struct duty {
 			const struct agreement *agreement;
 			uint16_t		clause;
 			uint64_t		deadline_ms;
+			uint64_t		not_after_ms; /* of the question: past it nobody takes an answer */
 			struct bytes		purpose;
 			const struct fields    *fields;
 			uint8_t			mid[MID_SIZE]; /* of the question */
@@ -371,6 +387,8 @@ struct channel_log {
 bool channel_log(const struct channel *ch, bool own, struct channel_log *out);
 bool channel_log_find(const struct channel *ch, bool own, const struct epoch *epoch, struct channel_log *out);
 
+/* Nothing stands in the way of a question under this agreement that waiting would take away. */
+bool channel_can_ask(const struct channel *ch, const struct agreement *a);
 bool channel_connected(const struct channel *ch);
 bool channel_settled(const struct channel *ch); /* everything appended is signed */
 bool channel_frozen(const struct channel *ch);
@@ -380,6 +398,10 @@ bool	 channel_fetching(const struct channel *ch); /* entries of ours are being t
 bool	 channel_waiting(const struct channel *ch);  /* the partner went on from an older copy and has not yet adopted what is held here */
 bool	 channel_asked(const struct channel *ch, const struct place *question); /* a question of ours, in memory and unanswered */
 uint64_t channel_unreceipted(const struct channel *ch);
+/* All of ours is receipted, all that came of theirs is receipted by us, and nothing is being fetched, waited for or frozen. */
+bool channel_equal(const struct channel *ch);
+/* A stored checkpoint of ours: not by a key that our card has revoked for it. */
+bool channel_may_show(const struct channel *ch, const struct epoch *epoch, uint64_t size, const struct hash *root, const struct signature *sig);
 /* Is this agreement agreed in both logs, as far as is durable here? */
 bool channel_in_force(const struct channel *ch, const struct agreement *a);
 

@@ -166,6 +166,14 @@ static bool ask_possible(struct channel *ch, const struct channel_ask *ask)
 	return false;
 }
 
+/* What waiting does not mend is no reason to wait. */
+bool channel_can_ask(const struct channel *ch, const struct agreement *a)
+{
+	if (ch->frozen || ch->fetch.going)
+		return true;
+	return ch->connected && ch->open && !ch->closing && !writer_behind(ch) && channel_in_force(ch, a);
+}
+
 static uint64_t our_time(const struct channel *ch)
 {
 	return ch->now_ms > ch->our_last_time_ms ? ch->now_ms : ch->our_last_time_ms;
@@ -437,6 +445,7 @@ static void lookup(struct channel *ch, const struct live *l, const struct fields
 	d->lookup.deadline_ms = ch->now_ms + agreement_clause(ch->agreement[l->with], l->clause)->answer_within_ms;
 	if (d->lookup.deadline_ms > l->not_after_ms)
 		d->lookup.deadline_ms = l->not_after_ms;
+	d->lookup.not_after_ms = l->not_after_ms;
 	d->lookup.purpose = step_copy(ch, bytes_text(l->purpose));
 	memcpy(d->lookup.mid, l->mid, MID_SIZE);
 	d->lookup.fields = kept;
@@ -743,6 +752,9 @@ void question_found(struct channel *ch, const struct channel_event *event)
 					    .rule = bytes_text(text_of(ch, "%u/refuse-for", l->clause))};
 		else
 			a = (struct answer){.status = STATUS_ERROR, .reason = bytes_text("provider-failed")};
+		break;
+	case FOUND_EXPIRED:
+		a = (struct answer){.status = STATUS_EXPIRED, .reason = bytes_text("expired")};
 		break;
 	case FOUND_ERROR:
 		a = (struct answer){.status = STATUS_ERROR, .reason = bytes_text("provider-failed")};

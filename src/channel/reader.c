@@ -376,7 +376,7 @@ static bool pending_fits(const struct channel *ch, const struct entry *e)
 	return ch->pending_bytes + sizeof(struct pending) + entry_weight(e) <= PENDING_MOST && ch->pending_key.n < PENDING_MIDS_MOST;
 }
 
-static const char *structure_fault(const struct peer_log *l, const struct entry *e)
+static const char *structure_fault(const struct channel *ch, const struct peer_log *l, const struct entry *e)
 {
 	uint64_t next = l->frontier.size + l->npending;
 
@@ -386,6 +386,8 @@ static const char *structure_fault(const struct peer_log *l, const struct entry 
 		return "GENESIS stands at index 0 and nowhere else";
 	if (entry_parts_check(e))
 		return "an inline part does not match its commitment";
+	if (e->header.kind == KIND_KEYS && keys_entry_check(ch, e))
+		return "a KEYS entry without a card of its author";
 	return NULL;
 }
 
@@ -398,7 +400,7 @@ void reader_entry(struct channel *ch, const struct channel_event *event)
 		duty_close(ch, CLOSE_PROTOCOL, "an ENTRY beyond the credit given, or of a log not shown");
 		return;
 	}
-	const char *fault = structure_fault(l, e);
+	const char *fault = structure_fault(ch, l, e);
 	if (fault == NULL && !KIND_IS_CONTROL(e->header.kind) && tally_count(&l->tally_held, &e->header.agreement, e->header.aseq, e->header.index))
 		fault = "the entries of an agreement are not counted without gaps";
 	if (fault != NULL) {
@@ -535,6 +537,8 @@ static void entry_act(struct channel *ch, struct peer_log *l, const struct pendi
 		tally_act(ch, l, h);
 	else if (h->kind == KIND_ADOPT)
 		adopt_act(ch, l, h);
+	else if (h->kind == KIND_KEYS)
+		keys_act(ch, &p->entry);
 	else if (KIND_IS_CONTROL(h->kind))
 		return;
 	else if (h->kind == KIND_REPLY || !channel_waiting(ch))
@@ -775,6 +779,19 @@ static bool nothing_new(const struct peer_log *l, const struct checkpoint_frame 
 	return f->size == 0 || (f->size <= l->frontier.size && (covered == NULL || hash_equal(covered, &f->root)));
 }
 
+static const char *signature_fault(enum key_word word)
+{
+	switch (word) {
+	case KEY_UNKNOWN:
+		return "a CHECKPOINT whose signature does not verify";
+	case KEY_REVOKED:
+		return "a CHECKPOINT by a key that its author has revoked, beyond what the card names";
+	case KEY_GOOD:
+		break;
+	}
+	return NULL;
+}
+
 void reader_checkpoint(struct channel *ch, const struct checkpoint_frame *f)
 {
 	struct peer_log	 *l = by_number(ch, f->log);
@@ -788,8 +805,9 @@ void reader_checkpoint(struct channel *ch, const struct checkpoint_frame *f)
 	if (nothing_new(l, f))
 		return;
 	memcpy(c.origin, l->origin, sizeof c.origin);
-	if (checkpoint_verify(&ch->peer_log_key, &c, &f->sig)) {
-		duty_alarm(ch, ALARM_SIGNATURE, "a CHECKPOINT whose signature does not verify");
+	const char *fault = signature_fault(keys_pinned(ch, l, &c, &f->sig));
+	if (fault != NULL) {
+		duty_alarm(ch, ALARM_SIGNATURE, fault);
 		return;
 	}
 	if (f->size <= l->frontier.size) {

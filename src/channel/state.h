@@ -66,6 +66,8 @@ struct pending {
 
 struct peer_log {
 	struct epoch	     epoch;
+	bool		     has_key; /* its first checkpoint in this life verified by it */
+	struct public_key    key;
 	char		     origin[ORIGIN_MOST];
 	struct frontier	     frontier;	 /* over all covered */
 	struct tally	     tally;	 /* over all covered */
@@ -147,7 +149,8 @@ struct quota {
 
 struct channel {
 	char			self[PARTY_MOST + 1], peer_name[PARTY_MOST + 1], name[NAME_MOST + 1];
-	struct public_key	own_log_key, peer_log_key, peer_receipt_key;
+	const struct keyring   *ring[2];     /* theirs, ours */
+	const struct public_key *receipt_key; /* by which their last receipt verified: tried first; NULL: none yet */
 	struct spring		spring;
 	const struct agreement *agreement[CHANNEL_AGREEMENTS_MOST];
 	unsigned		nagreements;
@@ -267,6 +270,14 @@ struct appended {
 	uint64_t     time_ms;
 };
 bool writer_append(struct channel *ch, const struct draft *d, struct appended *out);
+
+/* keys.c: whose signature this is, and whether it counts */
+enum key_word keys_checkpoint(const struct channel *ch, bool own, const struct checkpoint *c, const struct epoch *epoch, const struct signature *sig,
+			      struct public_key *by);
+enum key_word keys_pinned(const struct channel *ch, struct peer_log *l, const struct checkpoint *c, const struct signature *sig);
+enum key_word keys_receipt(struct channel *ch, const struct epoch *epoch, const struct checkpoint *c, uint64_t time_s, const struct signature *sig);
+enum err      keys_entry_check(const struct channel *ch, const struct entry *e); /* a KEYS entry of the partner holds a card of the partner */
+void	      keys_act(struct channel *ch, const struct entry *e);
 
 /* reader.c */
 void		 reader_hello(struct channel *ch, const struct hello *theirs);

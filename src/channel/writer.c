@@ -305,6 +305,24 @@ static void agree_append(struct channel *ch, unsigned i)
 		writer_log(ch)->agree[i] = (struct agreed){true, at.at.index};
 }
 
+/* By which card this epoch is signed stands in it, where that is not the first card that people compared. */
+static void keys_append(struct channel *ch)
+{
+	const struct keyring *ring = ch->ring[true];
+	const struct card    *card = keyring_card(ring);
+
+	if (card == NULL || card->serial == 1)
+		return;
+	struct draft d = {
+		.kind = KIND_KEYS,
+		.nattrs = 1,
+		.attr = {{ATTR_KEYS, bytes_of(card->id.b, HASH_SIZE)}},
+		.nparts = 1,
+		.part = {{.type = PART_AGREEMENT, .placement = PLACED_INLINE, .body = keyring_note(ring, ring->n - 1)}},
+	};
+	writer_append(ch, &d, NULL);
+}
+
 /* The oldest epoch leaves memory when there is no room; its entries stay in the ledger. */
 static void oldest_forget(struct channel *ch)
 {
@@ -456,6 +474,7 @@ void writer_opened(struct channel *ch, const struct epoch *epoch)
 		log->previous = last->epoch;
 	if (last != NULL)
 		tally_append(ch, &last->tally);
+	keys_append(ch);
 	for (unsigned i = 0; i < ch->nagreements; i++)
 		agree_append(ch, i);
 	if (!ch->rolling)
@@ -802,10 +821,11 @@ void writer_receipt(struct channel *ch, const struct receipt_frame *f)
 	const struct hash *root = root_known(ch, log, f->size, &memory);
 	if (root == NULL)
 		return; /* of a size between two checkpoints of an older epoch: a later one will come */
-	if (receipt_verify(&ch->peer_receipt_key, &c, f->time_s, &f->sig)) {
+	enum key_word word = keys_receipt(ch, &log->epoch, &c, f->time_s, &f->sig);
+	if (word == KEY_UNKNOWN)
 		duty_close(ch, CLOSE_PROTOCOL, "a RECEIPT whose signature does not verify");
-		return;
-	}
+	if (word != KEY_GOOD)
+		return; /* by a revoked key: nothing is receipted by it, and nothing is wrong */
 	if (!hash_equal(root, &f->root)) {
 		duty_alarm(ch, ALARM_FORK, "the partner receipted another root than the one we signed");
 		return;

@@ -6,6 +6,31 @@
 #define LANE_LAST	1
 #define STATE_LAST	1
 
+/* ---- cards: u32 length, note, and so on ---- */
+
+void hello_card_add(struct builder *b, struct bytes note)
+{
+	build_bytes32(b, note);
+}
+
+enum err hello_card_next(struct bytes *rows, struct bytes *note)
+{
+	struct cursor c = cursor_on(*rows);
+
+	if (rows->n == 0) {
+		*note = BYTES_NONE;
+		return ERR_OK;
+	}
+	struct bytes found = cursor_take32(&c, HELLO_CARD_MOST);
+	if (cursor_err(&c) != ERR_OK)
+		return cursor_err(&c);
+	if (found.n == 0)
+		return ERR_MALFORMED;
+	*note = found;
+	*rows = cursor_rest(&c);
+	return ERR_OK;
+}
+
 /* ---- the fixed beginning: versions, features, session, lane, party, card ---- */
 
 static void start_write(struct builder *b, const struct hello *h)

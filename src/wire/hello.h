@@ -2,7 +2,7 @@
  * hello.h: frame 01 HELLO, the first frame of each side in a session.
  *
  *   u16 protocol min | u16 protocol max | u32 features | session[16] | u8 lane (0 log, 1 bulk)
- *   | u16 length, party name | u64 card serial | u32 length, card (0: not sent)
+ *   | u16 length, party name | u64 card serial | u32 length, cards (0: not sent)
  *   | u16 n, n x agreement hash[32]
  *   | u16 n, n x own log   { u16 length, origin | u8 state (0 open, 1 closed) | u64 size | root[32] }
  *   | u16 n, n x peer log  { u16 length, origin | u64 size | root[32] }
@@ -45,6 +45,14 @@ struct hello {
 	unsigned	 npeer;
 	struct hello_log peer[HELLO_LOGS_MOST];
 };
+
+/*
+ * The cards of a HELLO: rows { u32 length, signed note }, ascending by serial, that of
+ * card_serial last. The row's form only; what a card says is not looked at. ERR_OK with an
+ * empty note: that was the last.
+ */
+void	 hello_card_add(struct builder *b, struct bytes note);
+enum err hello_card_next(struct bytes *rows, struct bytes *note) must_use;
 
 void	 hello_frame_write(struct builder *b, const struct hello *h);
 enum err hello_frame_read(struct bytes payload, struct hello *out) must_use; /* *out is large: keep it off the stack */

@@ -302,9 +302,45 @@ static void an_answered_question_is_not_withdrawn(void **state)
 	pen_end(&p);
 }
 
+/* South's provider says this; how the question ended. */
+static enum exchange_state ended_by(struct story *s, enum lookup_outcome outcome)
+{
+	static const struct fields nothing = {0};
+	struct channel_event	   event = {.type = EVENT_FOUND,
+					    .now_ms = s->world.side[NORTH].disk.exchange[0].not_after_ms + 1,
+					    .found = {.ticket = 1ull << 32, .outcome = outcome, .fields = &nothing}};
+	enum exchange_state	   state = EXCHANGE_DELIVERED;
+	struct duties		   d = channel_step(s->world.side[SOUTH].channel, &event);
+
+	for (size_t i = 0; i < d.n; i++)
+		if (d.at[i].type == DUTY_STORE_ANSWER)
+			state = d.at[i].exchange.exchange->state;
+	return state;
+}
+
+/* A question that waited for a person until nobody wanted its answer ends `expired`; a provider that failed is an error, however late. */
+static void what_nobody_answered_in_time_is_expired(void **state)
+{
+	static const struct {
+		enum lookup_outcome outcome;
+		enum exchange_state ends;
+	} ends[] = {{FOUND_EXPIRED, EXCHANGE_EXPIRED}, {FOUND_ERROR, EXCHANGE_FAILED}};
+	uint8_t mid[MID_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(ends); i++) {
+		struct story s;
+
+		asked_of_a_slow_provider(&s, mid);
+		assert_int_equal(ended_by(&s, ends[i].outcome), ends[i].ends);
+		story_end(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_nobody_answered_in_time_is_expired),
 		cmocka_unit_test(it_is_withdrawn_before_it_is_answered),
 		cmocka_unit_test(it_is_withdrawn_twice),
 		cmocka_unit_test(it_crosses_the_answer),

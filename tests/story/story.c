@@ -306,6 +306,16 @@ void pen_reply(struct pen *p, uint64_t to, uint16_t status, struct forged *out)
 		out->body[0] = pen_record("status", "released", NULL, NULL);
 }
 
+void pen_keys(struct pen *p, struct bytes note, const struct hash *id, struct forged *out)
+{
+	forged_begin(p, p->nlogs - 1, KIND_KEYS, out);
+	out->header.nattrs = 1;
+	out->header.attr[0] = (struct attr){ATTR_KEYS, bytes_of(id->b, HASH_SIZE)};
+	out->header.nparts = 1;
+	out->header.part[0].type = PART_AGREEMENT;
+	out->body[0] = note;
+}
+
 void pen_tally_say(struct forged *f, const struct tally *t)
 {
 	struct builder b = builder_on(f->attr, sizeof f->attr);

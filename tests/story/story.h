@@ -86,6 +86,7 @@ void pen_agree(struct pen *p, struct forged *out);				 /* of the open log, as al
 void pen_question(struct pen *p, struct forged *out);				 /* one that would be answered: clause 7 */
 void pen_reply(struct pen *p, uint64_t to, uint16_t status, struct forged *out); /* to the reader's entry at this index */
 void pen_tally(struct pen *p, unsigned of, struct forged *out);
+void pen_keys(struct pen *p, struct bytes note, const struct hash *id, struct forged *out); /* in the open log */
 void pen_tally_say(struct forged *f, const struct tally *t);
 /* The record of one or two fields, in static memory that the next four calls share. */
 struct bytes pen_record(const char *n1, const char *v1, const char *n2, const char *v2);
