@@ -3,7 +3,7 @@
     verify-alarm.py FILE    prints PROVED or NOT PROVED, code, party, origin, size, both roots, fingerprint; exit 0, or 7 when nothing is proved
 """
 import re, sys
-from verify import FAILURES, NAME, PARTY, b64, card_read, decimal, need, note_read, sha, signed, tar_read
+from verify import FAILURES, NAME, PARTY, b64, card_read, decimal, need, note_read, revoked, sha, signed, tar_read
 
 TEXT = re.compile(r"mithaq/alarm/1\ncode (fork|root|structure|signature|tally|[0-9]+)\ntime (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)\n"
                   r"kept-by (\S+)\nsaid-by (\S+)\nabout (\S+)\nchannel (\S+)\nbecause ([^\n]*)\n")
@@ -23,13 +23,13 @@ def proof(files, card, about):
     except (KeyError, *FAILURES):
         return "it does not hold two signed checkpoints"
     author, word, reader, channel, epoch = (one[2].split("/") + [""] * 5)[:5]
-    if one[2] != other[2] or author != about or word != "mithaq":
+    if one[2] != other[2] or author != about or word != "mithaq" or not re.fullmatch("[0-9a-f]{32}", epoch):
         return "not of one log of the party on the card"
     key = card["log"].get(channel, card["log"].get("*"))
     for text, lines, origin, size, root in (one, other):
         if key is None or all(signed(text, line, origin, 1, key) is None for line in lines):
             return "not signed by the log key on the card"
-    if any(k == key and (e != epoch or one[3] > size) for k, e, size in card["revoked"]):
+    if revoked([card], key, {"epoch": bytes.fromhex(epoch), "size": one[3]}):
         return "the key is revoked for that place"
     return (one[2], one[3], one[4], other[4]) if one[3] == other[3] and one[4] != other[4] else "they do not contradict each other"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Verifies a mithaq evidence bundle: a second, independent reading of spec/evidence.md.
-    verify.py BUNDLE [--agreement FILE]   prints each claim's name and values; exit 0, or 7 when the bundle is broken
-    verify.py --batch FILE                FILE holds (u32 length, bundle) again and again; one line each
+    verify.py BUNDLE [--agreement FILE] [--card FILE]...   prints each claim's name and values; exit 0, or 7 when the bundle is broken
+    verify.py --batch FILE                                 FILE holds (u32 length, bundle) again and again; one line each
 
 It shares no code with libmithaq and needs only PyNaCl. It does not judge whether a question was inside its clause.
 """
@@ -113,17 +113,39 @@ def card_read(raw):
     text, lines = note_read(raw)
     m = CARD.fullmatch(text)
     need(m and PARTY.match(m[1]) and len(raw) <= 16384, "card")
-    card = {"party": m[1], "live": m[2] == "live", "days": (m[5], m[6]), "roots": [b64(m[7], 32), b64(m[8], 32)]}
+    card = {"party": m[1], "live": m[2] == "live", "serial": decimal(m[3]), "days": (m[5], m[6]), "roots": [b64(m[7], 32), b64(m[8], 32)]}
+    card["previous"], card["id"] = b64(m[4].split()[1], 32) if m[4] else bytes(32), sha(text.encode())
     for word, block in (("log", m[10]), ("receipt", m[11])):
         card[word] = {channel: b64(key, 32) for _, channel, key in map(str.split, block.splitlines())}
     card["revoked"] = [(b64(key, 32), epoch, decimal(size)) for _, key, epoch, size in map(str.split, m[12].splitlines())]
     signers = [[k for k in card["roots"] if signed(text, line, m[1] + "/root", 1, k) is not None] for line in lines]
     need(all(signers) and len({s[0] for s in signers}) == len(lines), "card signature")
-    return card
-def key_of(card, word, item):
-    """The channel's key, unless the card revokes it for this place."""
-    key = card[word].get(item["origin"][3], card[word].get("*"))
-    return None if any(k == key and (e != item["epoch"].hex() or item["size"] > size) for k, e, size in card["revoked"]) else key
+    return dict(card, signers=[s[0] for s in signers])
+def key_of(card, word, channel):
+    return card[word].get(channel, card[word].get("*"))
+def keys_of(ring, word, channel):
+    """Each key that the party ever had for this channel, the latest first."""
+    keys = [key_of(card, word, channel) for card in reversed(ring)]
+    return [k for i, k in enumerate(keys) if k and k not in keys[:i]]
+def revoked(ring, key, item):
+    """Of several cards that revoke the key the latest speaks: it counts in the epochs named there, up to the sizes named."""
+    for card in reversed(ring):
+        lines = [(epoch, size) for k, epoch, size in card["revoked"] if k == key]
+        if lines:
+            return all(epoch != item["epoch"].hex() or item["size"] > size for epoch, size in lines)
+    return False
+def succeeds(held, later):
+    follows = later["serial"] > held["serial"] and (later["serial"] > held["serial"] + 1 or later["previous"] == held["id"])
+    return follows and (held["party"], held["live"]) == (later["party"], later["live"]) and any(s in held["roots"] for s in later["signers"])
+def vouches(later, held):
+    return later["previous"] == held["id"] if later["serial"] == held["serial"] + 1 else any(s in later["roots"] for s in held["signers"])
+def ring_check(ring, roots):
+    """The anchor: the card with the agreement's own roots. The cards after it succeed each other, those before it are vouched for as well."""
+    anchor = [i for i, card in enumerate(ring) if card["roots"] == roots]
+    need(anchor, "roots")
+    for i, (held, later) in enumerate(zip(ring, ring[1:])):
+        need(succeeds(held, later) and (i >= anchor[0] or vouches(later, held)), "succession of cards")
+    return ring[anchor[0]]
 # ---- the bundle ----
 def item_read(files, number, role):
     def sees(leaf):
@@ -132,7 +154,7 @@ def item_read(files, number, role):
         need(sees(leaf) and size in (None, len(files[0][1])), "items/%04d/%s" % (number, leaf))
         return files.pop(0)[1]
     raw, salt = take("header"), take("salt", 32)
-    item = {"h": header_read(raw), "body": {}, "signed": False, "receipt": None, "leaf": sha(b"\0\1", sha(b"mithaq/header/v1\n", salt, raw))}
+    item = {"h": header_read(raw), "body": {}, "signed": None, "receipt": None, "stale": False, "leaf": sha(b"\0\1", sha(b"mithaq/header/v1\n", salt, raw))}
     need(item["h"]["kind"] == ROLES[role], "role")
     for k, part in enumerate(item["h"]["parts"]):
         if sees("part-%d" % k):
@@ -152,14 +174,24 @@ def item_read(files, number, role):
     need(len(o) == 5 and PARTY.match(o[0]) and o[1] == "mithaq" and PARTY.match(o[2]) and NAME.match(o[3]) and re.fullmatch("[0-9a-f]{32}", o[4]), "origin")
     need(root_of(item["leaf"], item["h"]["index"], item["size"], [b64(line, 32) for line in head[2:]]) == item["root"], "inclusion")
     return dict(item, epoch=bytes.fromhex(o[4]))
+def line_take(item, lines, ring, word, name, kind):
+    """The time and the key of the first line, when it is by a key of this ring."""
+    for key in keys_of(ring, word, item["origin"][3]) if lines else []:
+        time = signed(item["text"], lines[0], name, kind, key)
+        if time is not None:
+            lines.pop(0)
+            return time, key
+    return None, None
 def lines_check(item, author, reader):
-    """The author's line, then the reader's; each may be missing, nothing else may stand there."""
-    log, receipt, lines = key_of(author, "log", item), key_of(reader, "receipt", item), list(item["lines"])
-    if lines and log and signed(item["text"], lines[0], item["name"], 1, log) is not None:
-        item["signed"] = bool(lines.pop(0))
-    if lines and receipt:
-        item["receipt"] = signed(item["text"], lines.pop(0), reader["party"] + "/receipt", 4, receipt)
-        need(item["receipt"] is not None, "receipt")
+    """The author's line, then the reader's; each may be missing, nothing else may stand there. `signed` is None, or whether it counts."""
+    lines = list(item["lines"])
+    _, key = line_take(item, lines, author, "log", item["name"], 1)
+    if key:
+        item["signed"] = not revoked(author, key, item)
+    time, key = line_take(item, lines, reader, "receipt", item["origin"][2] + "/receipt", 4)
+    if key:
+        item["stale"] = revoked(reader, key, item)
+        item["receipt"] = None if item["stale"] else time
     need(not lines, "signature")
 def genesis_names(genesis, item):
     named = genesis["h"]["attrs"].get(1, b"")[:56] == item["epoch"] + struct.pack(">Q", item["size"]) + item["root"]
@@ -172,10 +204,13 @@ def items_check(items, cards, agreement_id):
         lines_check(item, cards[o[0]], cards[o[2]])
         need(all((x["name"], x["size"]) != (item["name"], item["size"]) or x["root"] == item["root"] for x in items[:i]), "fork")
         need(h["index"] == 0 if h["kind"] == 0 else agreement_id in tally_read(h)[1] if h["kind"] == 12 else h["agreement"] == agreement_id, "agreement")
-    covered = [x for x in items if x["signed"]]
-    for genesis in covered:  # grows while it is walked: each step goes back one epoch
-        covered += [x for x in items if x not in covered and genesis_names(genesis, x)]
-    need(len(covered) == len(items), "coverage")
+    for count in (False, True):  # first whether it leads to any signature at all, then whether to one that counts
+        covered = [x for x in items if x["signed"] or (x["signed"] is False and not count)]
+        for genesis in covered:  # grows while it is walked: each step goes back one epoch
+            covered += [x for x in items if x not in covered and genesis_names(genesis, x)]
+        need(count or len(covered) == len(items), "coverage")
+    for x in items:
+        x["covered"] = x in covered
 def roots_of(text, party):
     """The two keys below this party's own name, and nowhere else in the text."""
     parties = re.search(r"^parties:\n((?: .*\n|\n|#.*\n)*)", text, re.M)
@@ -185,29 +220,47 @@ def roots_of(text, party):
     keys = re.findall(r"root-([ab]) ([0-9a-f]{64})\b", blocks[0])
     need([k[0] for k in keys] == ["a", "b"], "roots")
     return [k[1] for k in keys]
-def agreement_check(raw, cards):
+def agreement_check(raw, rings):
     text, lines = note_read(raw)
-    need(text.startswith("mithaq: agreement/1\n") and sorted(n for n, _ in lines) == sorted(p + "/root" for p in cards), "agreement")
+    need(text.startswith("mithaq: agreement/1\n") and sorted(n for n, _ in lines) == sorted(p + "/root" for p in rings), "agreement")
+    anchors = {}
     for line in lines:
-        card = cards[line[0][:-5]]
-        need(any(signed(text, line, line[0], 1, k) is not None for k in card["roots"]), "agreement signature")
-        need([k.hex() for k in card["roots"]] == roots_of(text, card["party"]), "roots")
-        need(("\nenvironment: live\n" in text) == card["live"], "environment")
+        party, roots = line[0][:-5], [bytes.fromhex(k) for k in roots_of(text, line[0][:-5])]
+        need(any(signed(text, line, line[0], 1, k) is not None for k in roots), "agreement signature")
+        need(all(("\nenvironment: live\n" in text) == card["live"] for card in rings[party]), "environment")
+        anchors[party] = ring_check(rings[party], roots)
     name = re.search(r"^id: *['\"]?([^'\"\n]*)", text, re.M)
-    return text, sha(text.encode()), name[1].strip() if name else "?"
-def bundle_read(data):
+    return text, sha(text.encode()), name[1].strip() if name else "?", anchors
+def rings_read(notes):
+    """Both parties' cards, ascending by party and serial."""
+    cards = [card_read(raw) for raw in notes]
+    need(len(cards) <= 64 and all((x["party"], x["serial"]) < (y["party"], y["serial"]) for x, y in zip(cards, cards[1:])), "cards")
+    rings = {party: [card for card in cards if card["party"] == party] for party in sorted({card["party"] for card in cards})}
+    need(len(rings) == 2 and all(len(ring) <= 32 for ring in rings.values()), "cards")
+    return rings
+def given_add(rings, card):
+    """A card that the verifier brought along: it has roots of one in the file, or goes on from the last of them."""
+    ring = rings.get(card["party"], [])
+    need(any(card["roots"] == held["roots"] for held in ring) or (ring and succeeds(ring[-1], card)), "other root keys than those on the card given")
+    if all(card["id"] != held["id"] for held in ring):
+        ring.append(card)
+        ring.sort(key=lambda c: c["serial"])
+def bundle_read(data, given):
     files = tar_read(data)
-    need([f[0] for f in files[:4]] == ["manifest", "agreement", "cards/1.card", "cards/2.card"], "files")
+    cards = [f for f in files if f[0].startswith("cards/")]
+    head = 2 + len(cards)
+    need([f[0] for f in files[:head]] == ["manifest", "agreement"] + ["cards/%d.card" % (i + 1) for i in range(len(cards))], "files")
     m = re.fullmatch(rb"mithaq/evidence/1\nexchange ([0-9a-f]{32})\n((?:item [0-9]{4} [a-z]+\n)+)", files[0][1])
     roles = [line.split() for line in m[2].decode().splitlines()] if m else []
     need(m and len(roles) <= 1024 and all(r[1] == "%04d" % (i + 1) and r[2] in ROLES for i, r in enumerate(roles)), "manifest")
-    cards = {card["party"]: card for card in (card_read(files[2][1]), card_read(files[3][1]))}
-    need(len(cards) == 2 and list(cards) == sorted(cards), "cards")
-    agreement, rest = agreement_check(files[1][1], cards), files[4:]
+    rings = rings_read([f[1] for f in cards])
+    agreement, rest = agreement_check(files[1][1], rings), files[head:]
+    for card in given:
+        given_add(rings, card)
     items = [item_read(rest, i + 1, r[2]) for i, r in enumerate(roles)]
     need(not rest, "a file that nothing uses")
-    items_check(items, cards, agreement[1])
-    return files[1][1], bytes.fromhex(m[1].decode()), agreement, cards, items
+    items_check(items, rings, agreement[1])
+    return files[1][1], bytes.fromhex(m[1].decode()), agreement, rings, items
 # ---- what it proves ----
 def clock(ms):
     late, start = ms > 253402300799999, datetime.datetime(1970, 1, 1)
@@ -217,7 +270,7 @@ def value(v):
 
 def count(items, author, epoch, agreement):
     """Entries held, at least expected, index of the last by the highest TALLY, and whether all of them are here."""
-    mine = [x for x in items if x["origin"][0] == author]
+    mine = [x for x in items if x["origin"][0] == author and x["covered"]]
     held = [x for x in mine if x["h"]["kind"] >= 16 and x["epoch"] == epoch]
     row = {x["h"]["aseq"]: x["h"]["index"] for x in reversed(held) if x["receipt"] is not None}
     highest, last, complete = 0, 0, False
@@ -227,25 +280,27 @@ def count(items, author, epoch, agreement):
             complete = x["receipt"] is not None and highest == len(held) > 0 and set(row) == set(range(highest)) and row[highest - 1] == last
     return len(held), min(max([highest] + [x["h"]["aseq"] + 1 for x in held]), (1 << 64) - 1), last, complete
 
-def judge(mid, agreement, cards, items):
+def judge(mid, agreement, rings, items, given):
     claims, found = [], [x for x in items if x["h"]["kind"] == 16 and x["h"]["mid"] == mid]
     def say(verdict, name, *values):
         claims.append((("PROVED", "NOT PROVED", "TRUST")[verdict], name, [value(v) for v in values]))
     def agree(author, epoch, before):
-        return [x for x in items if x["h"]["kind"] == 3 and x["origin"][0] == author and x["epoch"] == epoch and x["h"]["index"] < before]
+        return [x for x in items if x["h"]["kind"] == 3 and x["covered"] and x["origin"][0] == author and x["epoch"] == epoch and x["h"]["index"] < before]
     need(len(found) == 1, "question")
     q, h = found[0], found[0]["h"]
     a, b = q["origin"][0], q["origin"][2]
     answers = [x for x in items if x["h"]["kind"] == 17 and x["h"]["re"][:2] == (q["epoch"], h["index"])]
     named = [x["h"]["re"][2] == q["leaf"] and x["origin"][0] == b and x["h"]["clause"] == h["clause"] for x in answers]
     need(len(answers) <= 4 and all(named), "answers")
+    stale, answers = [x for x in answers if not x["covered"]], [x for x in answers if x["covered"]]
     ours = agree(a, q["epoch"], h["index"])
     theirs = agree(b, h["seen_epoch"], h["seen_size"]) + [y for x in answers for y in agree(b, x["epoch"], x["h"]["index"])]
     both = [ours[0]["h"]["index"], theirs[0]["h"]["index"]] if ours and theirs else []
-    say(not both, "agreed" if both else "not-agreed", agreement[2], a, b, *both)
-    say(0, "asked", a, h["index"])
     times = [q["receipt"] * 1000] if q["receipt"] is not None else [x["h"]["time"] for x in answers]
-    say(not times, "received" if times else "not-received", b, *map(clock, times[:1]))
+    if q["covered"]:
+        say(not both, "agreed" if both else "not-agreed", agreement[2], a, b, *both)
+        say(0, "asked", a, h["index"])
+        say(not times, "received" if times else "not-received", b, *map(clock, times[:1]))
     for x in answers:
         index, status = x["h"]["index"], x["h"]["status"]
         reason = ([fields_read(x["body"].get(k, b"")) for k, p in enumerate(x["h"]["parts"]) if p[0] == 2 and p[2] == 0] + [None])[0]
@@ -257,22 +312,33 @@ def judge(mid, agreement, cards, items):
     mine = count(items, a, q["epoch"], agreement[1])
     other = count(items, b, answers[-1]["epoch"] if answers else h["seen_epoch"], agreement[1])
     say(*((0, "complete", mine[2], other[2]) if mine[3] and other[3] else (1, "incomplete", a, *mine[:2], b, *other[:2])))
+    for party, x in ([] if q["covered"] else [(a, q)]) + [(b, x) for x in stale]:
+        say(1, "key-revoked", party, x["h"]["index"])
+    for party, x in [(b, q)] + [(a, x) for x in answers]:
+        if x["stale"]:
+            say(1, "receipt-revoked", party, x["h"]["index"])
     for x in [q] + answers:
         absent = [str(k) for k, p in enumerate(x["h"]["parts"]) if k not in x["body"] and p[2] != 2]
-        time, card = clock(x["h"]["time"]), cards[x["origin"][0]]
+        time, ring = clock(x["h"]["time"]), rings[x["origin"][0]]
         if absent:
             say(1, "erased", x["h"]["index"], ", ".join(absent), x["origin"][0])
-        if not card["days"][0] <= time[:10] <= card["days"][1]:
-            say(1, "card-date", card["party"], time, *card["days"])
+        if not any(card["days"][0] <= time[:10] <= card["days"][1] for card in ring):
+            say(1, "card-date", ring[-1]["party"], time, *ring[-1]["days"])
     say(1, "limits")
-    for p in sorted(cards, key=lambda p: agreement[0].find("\n  %s:" % p)):  # in the agreement's order
-        say(2, "roots", p, " ".join(re.findall("....", sha(*cards[p]["roots"]).hex())))
+    order, anchors = sorted(rings, key=lambda p: agreement[0].find("\n  %s:" % p)), agreement[3]  # as the agreement has them
+    for name, same in (("same-card", True), ("card-goes-on", False)):
+        for p in order:
+            if any(card["party"] == p and (card["roots"] == anchors[p]["roots"]) == same for card in given):
+                say(0, name, p)
+    for p in order:
+        say(2, "roots", p, " ".join(re.findall("....", sha(*anchors[p]["roots"]).hex())))
     return sorted(claims, key=lambda c: ("PROVED", "NOT PROVED", "TRUST").index(c[0]))
 
-def verify(data, pin=None):
-    note, *case = bundle_read(data)
+def verify(data, pin=None, given=()):
+    given = [card_read(raw) for raw in given]
+    note, *case = bundle_read(data, given)
     need(pin in (None, case[1][0].encode(), note), "another agreement than in the file given")
-    return judge(*case)
+    return judge(*case, given)
 
 def batch(f):
     while size := f.read(4):
@@ -284,10 +350,12 @@ def batch(f):
 def main(argv):
     if len(argv) == 3 and argv[1] == "--batch":
         return batch(open(argv[2], "rb"))
-    if len(argv) not in (2, 4) or (len(argv) == 4 and argv[2] != "--agreement"):
+    brought = list(zip(argv[2::2], argv[3::2]))
+    if len(argv) < 2 or len(argv) % 2 or any(word not in ("--agreement", "--card") for word, _ in brought):
         sys.exit(__doc__)
+    read = {word: [open(path, "rb").read() for w, path in brought if w == word] for word in ("--agreement", "--card")}
     try:
-        for verdict, name, values in verify(open(argv[1], "rb").read(), open(argv[3], "rb").read() if len(argv) == 4 else None):
+        for verdict, name, values in verify(open(argv[1], "rb").read(), (read["--agreement"] or [None])[-1], read["--card"]):
             print("%-10s  %-15s %s" % (verdict, name, "  ".join(values)))
     except FAILURES as why:
         print("verify.py: %s is broken: %s" % (argv[1], why), file=sys.stderr)

@@ -252,18 +252,6 @@ static bool signed_by_log_key(const struct note *note, const struct checkpoint *
 	return false;
 }
 
-/* A revoked key counts only in the epoch and up to the size that the card names: beyond it a thief may have signed. */
-static bool card_lets(const struct card *card, const struct public_key *key, const struct epoch *epoch, uint64_t size)
-{
-	for (unsigned i = 0; i < card->nrevoked; i++) {
-		const struct card_revoked *r = &card->revoked[i];
-
-		if (memcmp(r->key.b, key->b, SIGN_PUBLIC) == 0 && (memcmp(r->epoch.b, epoch->b, EPOCH_SIZE) != 0 || size > r->size))
-			return false;
-	}
-	return true;
-}
-
 static enum alarm_finding judge(const struct alarm *a, const struct card *pinned, struct alarm_proof *out)
 {
 	struct note	  note[2];
@@ -279,7 +267,7 @@ static enum alarm_finding judge(const struct alarm *a, const struct card *pinned
 	const struct public_key *key = card_log_key(&out->card, o[0].channel);
 	if (key == NULL || !signed_by_log_key(&note[0], &c[0], key) || !signed_by_log_key(&note[1], &c[1], key))
 		return ALARM_SIGNATURE_FOUND;
-	if (!card_lets(&out->card, key, &o[0].epoch, c[0].size) || (pinned != NULL && !card_lets(pinned, key, &o[0].epoch, c[0].size)))
+	if (card_revokes(&out->card, key, &o[0].epoch, c[0].size) || (pinned != NULL && card_revokes(pinned, key, &o[0].epoch, c[0].size)))
 		return ALARM_REVOKED_FOUND;
 	if (c[0].size != c[1].size || hash_equal(&c[0].root, &c[1].root))
 		return ALARM_AGREEING_FOUND;
@@ -290,13 +278,16 @@ static enum alarm_finding judge(const struct alarm *a, const struct card *pinned
 	return ALARM_PROVED_FOUND;
 }
 
-static enum err card_pinned(struct bytes wire, const struct card *of, struct card *out, struct fault *fault)
+/* The same roots, or a later card that goes on from the one in the file, or an earlier one that it goes on from. */
+static enum err card_pinned(struct bytes wire, const struct card *of, struct bytes of_note, struct card *out, struct fault *fault)
 {
 	enum err e = card_read(wire, out, fault);
 
 	if (e != ERR_OK)
 		return e;
 	if (strcmp(out->party, of->party) == 0 && memcmp(out->root, of->root, sizeof out->root) == 0)
+		return ERR_OK;
+	if (card_succeeds(of, out, wire) == ERR_OK || card_succeeds(out, of, of_note) == ERR_OK)
 		return ERR_OK;
 	return fault_at(fault, ERR_KEY, 0, "card", of->party, "the card given is another party's, or has other root keys",
 			"البطاقة المقدمة لطرف آخر أو فيها مفاتيح جذرية أخرى");
@@ -314,7 +305,7 @@ enum err alarm_verify(const struct alarm *a, struct bytes pinned, struct alarm_p
 	if (strcmp(p.card.party, a->about) != 0)
 		return fault_at(fault, ERR_KEY, 0, "card", p.card.party, "it is not the card of the party that the alarm is about",
 				"ليست بطاقة الطرف الذي يخصه الإنذار");
-	if (pinned.n > 0 && (e = card_pinned(pinned, &p.card, &given, fault)) != ERR_OK)
+	if (pinned.n > 0 && (e = card_pinned(pinned, &p.card, a->card, &given, fault)) != ERR_OK)
 		return e;
 	p.finding = judge(a, pinned.n > 0 ? &given : NULL, &p);
 	card_fingerprint(&p.card, p.fingerprint);

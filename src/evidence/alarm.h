@@ -24,7 +24,7 @@
 #ifndef MITHAQ_EVIDENCE_ALARM_H
 #define MITHAQ_EVIDENCE_ALARM_H
 
-#include "agreement/card.h"
+#include "agreement/keyring.h"
 #include "evidence/tar.h"
 #include "wire/session.h"
 

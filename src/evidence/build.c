@@ -82,45 +82,88 @@ static enum err add_manifest(const struct evidence_input *in, const struct shelf
 	return e;
 }
 
-/* Both cards, read for the keys whose names stand on signature lines, and put in order of their parties' names. */
-struct cards {
-	struct card  card[2];
-	struct bytes note[2];
+/* The cards, read for the keys whose names stand on signature lines, in order of their parties' names and their serials. */
+struct held_card {
+	struct card  card;
+	struct bytes note;
 };
+
+struct cards {
+	unsigned	 n;
+	struct held_card at[EVIDENCE_CARDS_MOST];
+};
+
+static int card_compare(const void *left, const void *right)
+{
+	const struct held_card *a = left, *b = right;
+	int			by_party = strcmp(a->card.party, b->card.party);
+
+	if (by_party != 0)
+		return by_party;
+	return a->card.serial < b->card.serial ? -1 : a->card.serial > b->card.serial;
+}
 
 static enum err cards_read(const struct evidence_input *in, struct cards *out)
 {
-	struct card first, second;
-	enum err    e = card_read(in->card[0], &first, NULL);
-	bool	    swap;
+	enum err e = ERR_OK;
 
+	for (out->n = 0; e == ERR_OK && out->n < EVIDENCE_CARDS_MOST && in->card[out->n].n > 0; out->n++) {
+		out->at[out->n].note = in->card[out->n];
+		e = card_read(in->card[out->n], &out->at[out->n].card, NULL);
+	}
+	if (e == ERR_OK && out->n < 2)
+		e = ERR_MISSING;
 	if (e == ERR_OK)
-		e = card_read(in->card[1], &second, NULL);
-	if (e != ERR_OK)
-		return e;
-	swap = strcmp(first.party, second.party) > 0;
-	out->card[swap ? 1 : 0] = first;
-	out->card[swap ? 0 : 1] = second;
-	out->note[swap ? 1 : 0] = in->card[0];
-	out->note[swap ? 0 : 1] = in->card[1];
-	return ERR_OK;
+		qsort(out->at, out->n, sizeof out->at[0], card_compare);
+	return e;
 }
 
-static const struct card *card_of(const struct cards *cards, const char *party)
+typedef const struct public_key *key_of_card_fn(const struct card *card, const char *channel);
+typedef bool			 key_made_fn(const struct public_key *key, const struct checkpoint *c, const struct evidence_item *item);
+
+static bool made_signature(const struct public_key *key, const struct checkpoint *c, const struct evidence_item *item)
 {
-	for (unsigned i = 0; i < 2; i++)
-		if (strcmp(cards->card[i].party, party) == 0)
-			return &cards->card[i];
-	return NULL;
+	return checkpoint_verify(key, c, &item->signature) == ERR_OK;
 }
 
-static enum err note_lines_write(struct builder *b, const struct sorted *s, const struct cards *cards)
+static bool made_receipt(const struct public_key *key, const struct checkpoint *c, const struct evidence_item *item)
+{
+	return receipt_verify(key, c, item->receipt_s, &item->receipt) == ERR_OK;
+}
+
+static bool is_among(const struct public_key *const *keys, unsigned n, const struct public_key *key)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (public_key_equal(keys[i], key))
+			return true;
+	return false;
+}
+
+/* Of a party's keys that by which it verifies, where there are several; the latest when none does. NULL: it has none. */
+static const struct public_key *key_find(const struct cards *cards, const char *party, key_of_card_fn *key_of, key_made_fn *made,
+					 const struct checkpoint *c, const struct evidence_item *item)
+{
+	const struct public_key *known[EVIDENCE_CARDS_MOST];
+	unsigned		 n = 0;
+
+	for (unsigned i = cards->n; i-- > 0;) {
+		const struct card	*card = &cards->at[i].card;
+		const struct public_key *key = strcmp(card->party, party) == 0 ? key_of(card, item->origin.channel) : NULL;
+
+		if (key != NULL && !is_among(known, n, key))
+			known[n++] = key;
+	}
+	for (unsigned i = 0; n > 1 && i < n; i++)
+		if (made(known[i], c, item))
+			return known[i];
+	return n > 0 ? known[0] : NULL;
+}
+
+static enum err note_lines_write(struct builder *b, const struct sorted *s, const struct checkpoint *c, const struct cards *cards)
 {
 	const struct evidence_item *item = s->item;
-	const struct card	   *author = card_of(cards, item->origin.author);
-	const struct card	   *reader = card_of(cards, item->origin.reader);
-	const struct public_key	   *log = author == NULL ? NULL : card_log_key(author, item->origin.channel);
-	const struct public_key	   *receipt = reader == NULL ? NULL : card_receipt_key(reader, item->origin.channel);
+	const struct public_key	   *log = key_find(cards, item->origin.author, card_log_key, made_signature, c, item);
+	const struct public_key	   *receipt = key_find(cards, item->origin.reader, card_receipt_key, made_receipt, c, item);
 	char			    name[RECEIPT_NAME_MOST];
 
 	if (log == NULL || receipt == NULL)
@@ -140,7 +183,7 @@ static void proof_write(struct builder *b, const struct sorted *s, const struct 
 	struct builder note = builder_on(memory, sizeof memory);
 
 	checkpoint_write(&note, c);
-	if (note_lines_write(&note, s, cards) != ERR_OK)
+	if (note_lines_write(&note, s, c, cards) != ERR_OK)
 		b->err = note.err != ERR_OK ? note.err : ERR_KEY;
 	tlog_proof_write(b, &(struct tlog_proof){.index = s->header.index, .path = s->item->path, .note = builder_bytes(&note)});
 }
@@ -201,36 +244,42 @@ static enum err add_item(const struct sorted *s, unsigned number, const struct c
 
 static enum err add_all(const struct evidence_input *in, const struct shelf *s, const struct cards *cards, struct buffer *out)
 {
+	char	 name[TAR_NAME_MOST + 1];
 	enum err e = add_manifest(in, s, out);
 
 	if (e == ERR_OK)
 		e = tar_add(out, "agreement", in->agreement);
-	if (e == ERR_OK)
-		e = tar_add(out, "cards/1.card", cards->note[0]);
-	if (e == ERR_OK)
-		e = tar_add(out, "cards/2.card", cards->note[1]);
+	for (unsigned i = 0; i < cards->n && e == ERR_OK; i++) {
+		card_file_name(i + 1, name);
+		e = tar_add(out, name, cards->at[i].note);
+	}
 	for (size_t i = 0; i < s->n && e == ERR_OK; i++)
 		e = add_item(&s->item[i], (unsigned)i + 1, cards, out);
 	return e != ERR_OK ? e : tar_end(out);
+}
+
+static enum err build_with(const struct evidence_input *in, struct cards *cards, struct shelf *shelf, struct buffer *out)
+{
+	enum err e = cards_read(in, cards);
+
+	if (e == ERR_OK)
+		e = shelf_sort(shelf, in);
+	return e == ERR_OK ? add_all(in, shelf, cards, out) : e;
 }
 
 enum err evidence_build(const struct evidence_input *in, struct buffer *out)
 {
 	size_t	     before = out->n;
 	struct shelf shelf = {.n = 0};
-	struct cards cards;
-	enum err     e;
+	enum err     e = ERR_MEMORY;
 
 	if (in->n == 0 || in->n > EVIDENCE_ITEMS_MOST)
 		return ERR_TOO_LONG;
-	if ((e = cards_read(in, &cards)) != ERR_OK)
-		return e;
+	struct cards *cards = calloc(1, sizeof *cards);
 	shelf.item = calloc(in->n, sizeof *shelf.item);
-	if (shelf.item == NULL)
-		return ERR_MEMORY;
-	e = shelf_sort(&shelf, in);
-	if (e == ERR_OK)
-		e = add_all(in, &shelf, &cards, out);
+	if (cards != NULL && shelf.item != NULL)
+		e = build_with(in, cards, &shelf, out);
+	free(cards);
 	free(shelf.item);
 	if (e != ERR_OK)
 		out->n = before;

@@ -242,6 +242,21 @@ static enum err items_read(struct shelf *s, struct bundle *b, const uint8_t *kin
 	return ERR_OK;
 }
 
+/* As many as there are; which ones must be there is check.h's. */
+static enum err cards_read(struct shelf *s, struct bundle *b)
+{
+	char	 name[TAR_NAME_MOST + 1];
+	enum err e = ERR_OK;
+
+	while (e == ERR_OK && b->ncards < EVIDENCE_CARDS_MOST) {
+		card_file_name(b->ncards + 1, name);
+		if (b->ncards >= 2 && !shelf_shows(s, name))
+			return ERR_OK;
+		e = shelf_take(s, name, CARD_MOST, &b->card[b->ncards++]);
+	}
+	return e;
+}
+
 static enum err files_read(struct shelf *s, struct bundle *b)
 {
 	uint8_t	     kinds[EVIDENCE_ITEMS_MOST];
@@ -256,9 +271,7 @@ static enum err files_read(struct shelf *s, struct bundle *b)
 		return bundle_broken(s->fault, ERR_MISSING, "items/0001", NULL);
 	if ((e = shelf_take(s, "agreement", AGREEMENT_NOTE_MOST, &b->agreement)) != ERR_OK)
 		return e;
-	if ((e = shelf_take(s, "cards/1.card", CARD_MOST, &b->card[0])) != ERR_OK)
-		return e;
-	if ((e = shelf_take(s, "cards/2.card", CARD_MOST, &b->card[1])) != ERR_OK)
+	if ((e = cards_read(s, b)) != ERR_OK)
 		return e;
 	if ((e = items_read(s, b, kinds)) != ERR_OK)
 		return e;

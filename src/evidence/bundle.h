@@ -22,9 +22,11 @@ struct item {
 	struct bytes	  note;	      /* the signed note */
 
 	/* filled by check.h */
-	bool	 has_signature; /* the author signed this checkpoint */
-	bool	 covered;	/* that, or a chain of GENESIS leads to a signature */
-	bool	 has_receipt;
+	bool	 has_signature;	  /* the author signed this checkpoint, by a key that counts there */
+	bool	 key_revoked;	  /* by one that it has revoked */
+	bool	 covered;	  /* signed, or a chain of GENESIS leads to a signature */
+	bool	 has_receipt;	  /* by a key that counts there */
+	bool	 receipt_revoked; /* by one that the reader has revoked */
 	uint64_t receipt_s;
 };
 
@@ -32,7 +34,8 @@ struct bundle {
 	struct arena arena;
 	uint8_t	     mid[MID_SIZE];
 	struct bytes agreement;
-	struct bytes card[2];
+	unsigned     ncards;
+	struct bytes card[EVIDENCE_CARDS_MOST];
 	size_t	     n;
 	struct item *item; /* by (origin, index) */
 };

@@ -1,5 +1,7 @@
 #include "evidence/check.h"
 
+#include <stdio.h>
+
 #include "evidence/layout.h"
 
 const struct bytes *item_part(const struct item *item, uint8_t type)
@@ -26,38 +28,110 @@ static bool same_roots(const struct public_key a[static 2], const struct public_
 	return public_key_equal(&a[0], &b[0]) && public_key_equal(&a[1], &b[1]);
 }
 
-/* A card counts when it is signed by a root and its roots are those that the agreement names for that party. */
-static enum err card_check(struct evidence_case *c, struct bytes note, int *party)
+/* A ring is a view here: its cards stand in the arena, its notes in the file. */
+static enum err ring_put(struct evidence_case *c, unsigned party, unsigned at, const struct card *card, struct bytes note)
 {
-	struct card card;
-	enum err    e = card_read(note, &card, NULL);
-	int	    at;
+	struct keyring *k = &c->ring[party];
+
+	if (k->n == KEYRING_CARDS_MOST)
+		return ERR_TOO_LONG;
+	struct card *kept = arena_take(&c->bundle.arena, sizeof *kept);
+	struct bytes text = arena_copy(&c->bundle.arena, note);
+	if (kept == NULL || text.at == NULL)
+		return ERR_MEMORY;
+	*kept = *card;
+	memmove(&k->card[at + 1], &k->card[at], (k->n - at) * sizeof k->card[0]);
+	memmove(&k->note[at + 1], &k->note[at], (k->n - at) * sizeof k->note[0]);
+	memmove(&k->note_size[at + 1], &k->note_size[at], (k->n - at) * sizeof k->note_size[0]);
+	k->card[at] = kept;
+	k->note[at] = (uint8_t *)(uintptr_t)text.at;
+	k->note_size[at] = text.n;
+	k->n++;
+	return ERR_OK;
+}
+
+/* Of one of the two parties, of the agreement's environment, after the one before it. */
+static enum err card_check(struct evidence_case *c, struct bytes note, const struct card *before, struct card *out)
+{
+	enum err e = card_read(note, out, NULL);
+	int	 at;
 
 	if (e != ERR_OK)
 		return e;
-	at = agreement_party(c->agreement, bytes_text(card.party));
+	at = agreement_party(c->agreement, bytes_text(out->party));
 	if (at < 0)
 		return ERR_VALUE;
-	if (!same_roots(card.root, c->agreement->party[at].root) || card.live != c->agreement->live)
+	if (out->live != c->agreement->live)
 		return ERR_KEY;
-	c->card[at] = card;
-	*party = at;
+	int by_party = before != NULL ? strcmp(before->party, out->party) : -1;
+	if (by_party > 0 || (by_party == 0 && before->serial >= out->serial))
+		return ERR_ORDER;
+	return ring_put(c, (unsigned)at, c->ring[at].n, out, note);
+}
+
+/* A later card vouches for one before it that it names, or that one of its own roots signed. */
+static bool vouches(const struct card *later, const struct card *earlier, struct bytes note)
+{
+	struct note read;
+	char	    name[PARTY_MOST + 8];
+
+	if (later->serial == earlier->serial + 1)
+		return hash_equal(&later->previous, &earlier->id);
+	if (note_read(note, &read) != ERR_OK)
+		return false;
+	snprintf(name, sizeof name, "%s/root", earlier->party);
+	for (unsigned i = 0; i < read.n; i++)
+		for (unsigned k = 0; k < 2; k++)
+			if (note_signed_by(&read, i, bytes_text(name), &later->root[k]))
+				return true;
+	return false;
+}
+
+/*
+ * The roots that the agreement names for a party stand on one of its cards, its anchor.
+ * Each later card succeeds the one before it; each earlier one is vouched for as well, because
+ * whoever made the file could write a card and put somebody's public root on it.
+ */
+static enum err ring_check(struct evidence_case *c, unsigned party)
+{
+	const struct keyring *k = &c->ring[party];
+	unsigned	      anchor = 0;
+
+	while (anchor < k->n && !same_roots(k->card[anchor]->root, c->agreement->party[party].root))
+		anchor++;
+	if (anchor == k->n)
+		return k->n == 0 ? ERR_MISSING : ERR_KEY;
+	c->anchor[party] = k->card[anchor];
+	for (unsigned i = 0; i + 1 < k->n; i++) {
+		enum err e = card_succeeds(k->card[i], k->card[i + 1], keyring_note(k, i + 1));
+
+		if (e == ERR_OK && i < anchor && !vouches(k->card[i + 1], k->card[i], keyring_note(k, i)))
+			e = ERR_KEY;
+		if (e != ERR_OK)
+			return e;
+	}
 	return ERR_OK;
 }
 
 static enum err cards_check(struct evidence_case *c, struct fault *fault)
 {
-	static const char *const names[2] = {"cards/1.card", "cards/2.card"};
-	int			 at[2] = {0, 0};
+	struct card card, before;
+	char	    name[TAR_NAME_MOST + 1];
 
-	for (unsigned i = 0; i < 2; i++) {
-		enum err e = card_check(c, c->bundle.card[i], &at[i]);
+	for (unsigned i = 0; i < c->bundle.ncards; i++) {
+		enum err e = card_check(c, c->bundle.card[i], i > 0 ? &before : NULL, &card);
+
+		card_file_name(i + 1, name);
+		if (e != ERR_OK)
+			return bundle_broken(fault, e, name, NULL);
+		before = card;
+	}
+	for (unsigned party = 0; party < 2; party++) {
+		enum err e = ring_check(c, party);
 
 		if (e != ERR_OK)
-			return bundle_broken(fault, e, names[i], NULL);
+			return bundle_broken(fault, e, "cards", c->agreement->party[party].name);
 	}
-	if (strcmp(c->card[at[0]].party, c->card[at[1]].party) >= 0)
-		return bundle_broken(fault, ERR_ORDER, names[1], NULL);
 	return ERR_OK;
 }
 
@@ -74,9 +148,32 @@ static enum err pin_agreement(struct evidence_case *c, struct bytes pin, struct 
 	return ERR_OK;
 }
 
+static bool has_roots_of(const struct keyring *k, const struct card *card)
+{
+	for (unsigned i = 0; i < k->n; i++)
+		if (same_roots(k->card[i]->root, card->root))
+			return true;
+	return false;
+}
+
+/* Where a given card stands among those of the file; false: it is one of them. */
+static bool ring_place(const struct keyring *k, const struct card *card, unsigned *at)
+{
+	*at = 0;
+	for (unsigned i = 0; i < k->n; i++) {
+		if (hash_equal(&k->card[i]->id, &card->id))
+			return false;
+		if (k->card[i]->serial <= card->serial)
+			*at = i + 1;
+	}
+	return true;
+}
+
+/* Whoever makes a bundle chooses its cards, and might leave out one that revokes: those that the verifier was given count as well. */
 static enum err pin_card(struct evidence_case *c, struct bytes pin, struct fault *fault)
 {
 	struct card card;
+	unsigned    place;
 	enum err    e;
 	int	    at;
 
@@ -85,12 +182,17 @@ static enum err pin_card(struct evidence_case *c, struct bytes pin, struct fault
 	if ((e = card_read(pin, &card, fault)) != ERR_OK)
 		return e;
 	at = agreement_party(c->agreement, bytes_text(card.party));
-	if (at < 0 || !same_roots(card.root, c->card[at].root))
+	if (at < 0 || (!has_roots_of(&c->ring[at], &card) && card_succeeds(keyring_card(&c->ring[at]), &card, pin) != ERR_OK))
 		return fault_at(fault, ERR_KEY, 0, "cards", "other root keys than those on the card you gave",
 				"compare the fingerprints with the paper annex", "قارن البصمات بالملحق الورقي");
-	c->card_given[at] = card;
-	c->card_pinned[at] = true;
-	return ERR_OK;
+	if (same_roots(card.root, c->anchor[at]->root))
+		c->card_same[at] = true;
+	else
+		c->card_on[at] = true;
+	if (!ring_place(&c->ring[at], &card, &place))
+		return ERR_OK;
+	e = ring_put(c, (unsigned)at, place, &card, pin);
+	return e == ERR_OK ? ERR_OK : fault_at(fault, e, 0, "cards", "", "give fewer cards", "قدّم بطاقات أقل");
 }
 
 static enum err pins_check(struct evidence_case *c, const struct pins *pins, struct fault *fault)
@@ -101,32 +203,12 @@ static enum err pins_check(struct evidence_case *c, const struct pins *pins, str
 		return ERR_OK;
 	if ((e = pin_agreement(c, pins->agreement, fault)) != ERR_OK)
 		return e;
-	if ((e = pin_card(c, pins->card[0], fault)) != ERR_OK)
-		return e;
-	return pin_card(c, pins->card[1], fault);
+	for (unsigned i = 0; i < EVIDENCE_GIVEN_MOST && e == ERR_OK; i++)
+		e = pin_card(c, pins->card[i], fault);
+	return e;
 }
 
 /* ---- signatures ---- */
-
-/* A revoked key counts only in the epoch and up to the size that the card names. */
-static bool card_lets(const struct card *card, const struct public_key *key, const struct item *item)
-{
-	for (unsigned i = 0; i < card->nrevoked; i++) {
-		const struct card_revoked *r = &card->revoked[i];
-
-		if (!public_key_equal(&r->key, key))
-			continue;
-		if (memcmp(r->epoch.b, item->origin.epoch.b, EPOCH_SIZE) != 0 || item->checkpoint.size > r->size)
-			return false;
-	}
-	return true;
-}
-
-/* Whoever makes a bundle chooses its cards, and might choose an old one; the card that the verifier was given is asked as well. */
-static bool key_counts(const struct evidence_case *c, unsigned party, const struct public_key *key, const struct item *item)
-{
-	return card_lets(&c->card[party], key, item) && (!c->card_pinned[party] || card_lets(&c->card_given[party], key, item));
-}
 
 static bool line_is_by(const struct note *note, unsigned i, const char *name, const struct public_key *key, unsigned body_n)
 {
@@ -140,28 +222,41 @@ static uint64_t cosignature_time(const struct note_signature *sig)
 	return cursor_u64(&c);
 }
 
+/* By which of these keys the line is, and whether it counts here. */
+static enum key_word line_judge(const struct keyring *ring, const struct public_key *const *key, unsigned nkeys, const struct note *note, unsigned i,
+				const char *name, unsigned body_n, const struct item *item)
+{
+	for (unsigned k = 0; k < nkeys; k++)
+		if (line_is_by(note, i, name, key[k], body_n))
+			return keyring_judge(ring, key[k], &item->origin.epoch, item->checkpoint.size);
+	return KEY_UNKNOWN;
+}
+
 /* The author's line, then the reader's; each may be missing, nothing else may stand there. */
 static enum err lines_check(const struct evidence_case *c, struct item *item, unsigned author)
 {
-	const struct public_key *log = card_log_key(&c->card[author], item->origin.channel);
-	const struct public_key *receipt = card_receipt_key(&c->card[1 - author], item->origin.channel);
+	const struct keyring	*authors = &c->ring[author], *readers = &c->ring[1 - author];
+	const struct public_key *key[KEYRING_KEYS_MOST];
 	struct note		 note;
 	char			 name[RECEIPT_NAME_MOST];
-	unsigned		 i = 0;
+	unsigned		 i = 0, n;
 	enum err		 e = note_read(item->note, &note);
 
 	if (e != ERR_OK)
 		return e;
+	n = keyring_log_keys(authors, item->origin.channel, key);
+	enum key_word word = line_judge(authors, key, n, &note, i, item->checkpoint.origin, SIGN_SIZE, item);
+	item->has_signature = word == KEY_GOOD;
+	item->key_revoked = word == KEY_REVOKED;
+	i += word != KEY_UNKNOWN;
 	receipt_key_name(item->origin.reader, name);
-	if (log != NULL && key_counts(c, author, log, item) && line_is_by(&note, i, item->checkpoint.origin, log, SIGN_SIZE)) {
-		item->has_signature = true;
-		i++;
-	}
-	if (receipt != NULL && key_counts(c, 1 - author, receipt, item) && line_is_by(&note, i, name, receipt, 8 + SIGN_SIZE)) {
-		item->has_receipt = true;
+	n = keyring_receipt_keys(readers, item->origin.channel, key);
+	word = line_judge(readers, key, n, &note, i, name, 8 + SIGN_SIZE, item);
+	item->has_receipt = word == KEY_GOOD;
+	item->receipt_revoked = word == KEY_REVOKED;
+	if (word == KEY_GOOD)
 		item->receipt_s = cosignature_time(&note.at[i]);
-		i++;
-	}
+	i += word != KEY_UNKNOWN;
 	return i == note.n ? ERR_OK : ERR_SIGNATURE;
 }
 
@@ -171,7 +266,9 @@ static bool lines_known(struct item *item, const struct item *before)
 	if (before == NULL || !before->has_note || !bytes_equal(before->note, item->note))
 		return false;
 	item->has_signature = before->has_signature;
+	item->key_revoked = before->key_revoked;
 	item->has_receipt = before->has_receipt;
+	item->receipt_revoked = before->receipt_revoked;
 	item->receipt_s = before->receipt_s;
 	return true;
 }
@@ -224,19 +321,33 @@ static bool cover(const struct bundle *b, struct item *item)
 	return item->covered;
 }
 
-/* Covers what can be covered; each round goes back one epoch, so it ends. */
-static void coverage_spread(struct bundle *b)
+/*
+ * Covers what can be covered; each round goes back one epoch, so it ends. `revoked`: what a
+ * revoked key signed covers too, only to tell what leads to such a signature from what leads to none.
+ */
+static void coverage_spread(struct bundle *b, bool revoked)
 {
 	bool more = true;
 
 	for (size_t i = 0; i < b->n; i++)
-		b->item[i].covered = b->item[i].has_signature;
+		b->item[i].covered = b->item[i].has_signature || (revoked && b->item[i].key_revoked);
 	while (more) {
 		more = false;
 		for (size_t i = 0; i < b->n; i++)
 			if (!b->item[i].covered && cover(b, &b->item[i]))
 				more = true;
 	}
+}
+
+/* Every item leads to a signature of its author; those that lead to none that counts stay uncovered. */
+static enum err coverage_check(struct bundle *b, struct fault *fault)
+{
+	coverage_spread(b, true);
+	for (size_t i = 0; i < b->n; i++)
+		if (!b->item[i].covered)
+			return bundle_broken(fault, ERR_SIGNATURE, b->item[i].at, "no signature of its author leads here");
+	coverage_spread(b, false);
+	return ERR_OK;
 }
 
 /* ---- what each kind must be ---- */
@@ -275,11 +386,7 @@ static enum err items_check(struct evidence_case *c, struct fault *fault)
 		if (e != ERR_OK)
 			return bundle_broken(fault, e, b->item[i].at, NULL);
 	}
-	coverage_spread(b);
-	for (size_t i = 0; i < b->n; i++)
-		if (!b->item[i].covered)
-			return bundle_broken(fault, ERR_SIGNATURE, b->item[i].at, "no signature of its author leads here");
-	return ERR_OK;
+	return coverage_check(b, fault);
 }
 
 /* ---- the question and its answers ---- */
@@ -323,9 +430,12 @@ static enum err answers_find(struct evidence_case *c, struct fault *fault)
 			continue;
 		if (!answers(item, c->question))
 			return bundle_broken(fault, ERR_VALUE, item->at, "it answers another question");
-		if (c->nanswers == EVIDENCE_ANSWERS_MOST)
+		if (c->nanswers + c->nrevoked == EVIDENCE_ANSWERS_MOST)
 			return bundle_broken(fault, ERR_TOO_LONG, item->at, "more answers than the limit");
-		c->answer[c->nanswers++] = item;
+		if (item->covered)
+			c->answer[c->nanswers++] = item;
+		else
+			c->revoked[c->nrevoked++] = item;
 	}
 	return ERR_OK;
 }

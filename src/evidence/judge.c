@@ -90,7 +90,7 @@ static const struct item *agree_find(const struct evidence_case *c, const char *
 	for (size_t i = 0; i < c->bundle.n; i++) {
 		const struct item *item = &c->bundle.item[i];
 
-		if (item->header.kind == KIND_AGREE && strcmp(item->origin.author, author) == 0 &&
+		if (item->header.kind == KIND_AGREE && item->covered && strcmp(item->origin.author, author) == 0 &&
 		    memcmp(item->origin.epoch.b, epoch, EPOCH_SIZE) == 0 && item->header.index < before)
 			return item;
 	}
@@ -317,7 +317,7 @@ static const struct tally_row *tally_row(const struct item *item, const struct c
 {
 	const struct attr *attr = header_attr(&item->header, ATTR_TALLY);
 
-	if (item->header.kind != KIND_TALLY || attr == NULL || strcmp(item->origin.author, n->author) != 0)
+	if (item->header.kind != KIND_TALLY || attr == NULL || !item->covered || strcmp(item->origin.author, n->author) != 0)
 		return NULL;
 	if (tally_read(attr->value, t) != ERR_OK || memcmp(t->epoch, n->epoch->b, EPOCH_SIZE) != 0)
 		return NULL;
@@ -333,7 +333,7 @@ static const struct item *entry_by_aseq(const struct evidence_case *c, const str
 	for (size_t i = 0; i < c->bundle.n; i++) {
 		const struct item *item = &c->bundle.item[i];
 
-		if (!KIND_IS_CONTROL(item->header.kind) && item->header.aseq == aseq && item->has_receipt && in_log(item, n))
+		if (!KIND_IS_CONTROL(item->header.kind) && item->header.aseq == aseq && item->covered && item->has_receipt && in_log(item, n))
 			return item;
 	}
 	return NULL;
@@ -356,7 +356,7 @@ static void count_entries(const struct evidence_case *c, struct count *n)
 	for (size_t i = 0; i < c->bundle.n; i++) {
 		const struct item *item = &c->bundle.item[i];
 
-		if (KIND_IS_CONTROL(item->header.kind) || !in_log(item, n))
+		if (KIND_IS_CONTROL(item->header.kind) || !item->covered || !in_log(item, n))
 			continue;
 		n->held++;
 		if (item->header.aseq >= n->expected)
@@ -427,17 +427,41 @@ static void judge_complete(const struct evidence_case *c, struct report *r)
 	value_number(claim, b.last);
 }
 
+/* ---- keys that count no more ---- */
+
+static void claim_revoked(struct report *r, enum claim_kind kind, const char *party, const struct item *item)
+{
+	struct claim *claim = claim_add(r, kind, VERDICT_NOT_PROVED);
+
+	value_text(claim, party);
+	value_number(claim, item->header.index);
+}
+
+static void judge_revoked(const struct evidence_case *c, struct report *r)
+{
+	if (!c->question->covered)
+		claim_revoked(r, CLAIM_KEY_REVOKED, asker(c), c->question);
+	for (unsigned i = 0; i < c->nrevoked; i++)
+		claim_revoked(r, CLAIM_KEY_REVOKED, answerer(c), c->revoked[i]);
+	if (c->question->receipt_revoked)
+		claim_revoked(r, CLAIM_RECEIPT_REVOKED, answerer(c), c->question);
+	for (unsigned i = 0; i < c->nanswers; i++)
+		if (c->answer[i]->receipt_revoked)
+			claim_revoked(r, CLAIM_RECEIPT_REVOKED, asker(c), c->answer[i]);
+}
+
 /* ---- dates, limits, trust ---- */
 
 static void judge_card_date(const struct evidence_case *c, const struct item *item, struct report *r)
 {
-	int		   at = agreement_party(c->agreement, bytes_text(item->origin.author));
-	const struct card *card = &c->card[at];
-	uint64_t	   day = item->header.time_ms / DAY_MS;
-	struct claim	  *claim;
+	const struct keyring *ring = &c->ring[agreement_party(c->agreement, bytes_text(item->origin.author))];
+	const struct card    *card = keyring_card(ring);
+	uint64_t	      day = item->header.time_ms / DAY_MS;
+	struct claim	     *claim;
 
-	if (day <= INT32_MAX && (int32_t)day >= card->from_day && (int32_t)day <= card->until_day)
-		return;
+	for (unsigned i = 0; i < ring->n && day <= INT32_MAX; i++)
+		if ((int32_t)day >= ring->card[i]->from_day && (int32_t)day <= ring->card[i]->until_day)
+			return;
 	claim = claim_add(r, CLAIM_CARD_DATE, VERDICT_NOT_PROVED);
 	value_text(claim, card->party);
 	value_time(claim, item->header.time_ms);
@@ -450,8 +474,11 @@ static void judge_pins(const struct evidence_case *c, struct report *r)
 	if (c->agreement_pinned)
 		claim_add(r, CLAIM_SAME_AGREEMENT, VERDICT_PROVED);
 	for (unsigned i = 0; i < 2; i++)
-		if (c->card_pinned[i])
-			value_text(claim_add(r, CLAIM_SAME_CARD, VERDICT_PROVED), c->card[i].party);
+		if (c->card_same[i])
+			value_text(claim_add(r, CLAIM_SAME_CARD, VERDICT_PROVED), c->anchor[i]->party);
+	for (unsigned i = 0; i < 2; i++)
+		if (c->card_on[i])
+			value_text(claim_add(r, CLAIM_CARD_GOES_ON, VERDICT_PROVED), c->anchor[i]->party);
 }
 
 static void judge_roots(const struct evidence_case *c, struct report *r)
@@ -460,8 +487,8 @@ static void judge_roots(const struct evidence_case *c, struct report *r)
 		struct claim *claim = claim_add(r, CLAIM_ROOTS, VERDICT_TRUST);
 		char	      fingerprint[80];
 
-		card_fingerprint(&c->card[i], fingerprint);
-		value_text(claim, c->card[i].party);
+		card_fingerprint(c->anchor[i], fingerprint);
+		value_text(claim, c->anchor[i]->party);
 		value_text(claim, fingerprint);
 	}
 }
@@ -488,14 +515,23 @@ static void show(const struct evidence_case *c, struct report *r)
 
 /* ---- all of it: proved first, then what is not, then what it rests on ---- */
 
-static void judge_all(const struct evidence_case *c, struct report *r)
+/* Nothing is said of a question that nobody may have asked, but what the other party said to it. */
+static void judge_question(const struct evidence_case *c, struct report *r)
 {
+	if (!c->question->covered)
+		return;
 	judge_agreed(c, r);
 	claim_party_entry(r, CLAIM_ASKED, asker(c), c->question);
 	judge_inside(c, r);
 	judge_received(c, r);
+}
+
+static void judge_all(const struct evidence_case *c, struct report *r)
+{
+	judge_question(c, r);
 	judge_answers(c, r);
 	judge_complete(c, r);
+	judge_revoked(c, r);
 	judge_erased(c->question, r);
 	judge_card_date(c, c->question, r);
 	for (unsigned i = 0; i < c->nanswers; i++) {

@@ -26,6 +26,11 @@ void item_file_name(unsigned number, const char *leaf, char out[static TAR_NAME_
 	snprintf(out, TAR_NAME_MOST + 1, "items/%04u/%s", number, leaf);
 }
 
+void card_file_name(unsigned number, char out[static TAR_NAME_MOST + 1])
+{
+	snprintf(out, TAR_NAME_MOST + 1, "cards/%u.card", number);
+}
+
 void part_file_name(unsigned number, unsigned place, bool salt, char out[static TAR_NAME_MOST + 1])
 {
 	snprintf(out, TAR_NAME_MOST + 1, "items/%04u/part-%u%s", number, place, salt ? ".salt" : "");

@@ -4,7 +4,7 @@
  *   manifest                 first line "mithaq/evidence/1", "exchange <mid as 32 hex>",
  *                            then per item "item <NNNN> <role>"
  *   agreement                the signed note
- *   cards/1.card, 2.card     by party name, ascending
+ *   cards/N.card             from 1, by (party name, serial) ascending
  *   items/NNNN/header        from 0001, by (origin, index) ascending
  *   items/NNNN/salt          32 bytes
  *   items/NNNN/part-K        a disclosed part, K its place in the header's table from 0
@@ -28,6 +28,8 @@ const char *role_word(uint8_t kind);
 /* "items/0001/part-0.salt": number from 1; `leaf` is the last part of the name. */
 void item_file_name(unsigned number, const char *leaf, char out[static TAR_NAME_MOST + 1]);
 void part_file_name(unsigned number, unsigned place, bool salt, char out[static TAR_NAME_MOST + 1]);
+
+void card_file_name(unsigned number, char out[static TAR_NAME_MOST + 1]);
 
 /* Written by the builder, and again by the reader to compare. */
 enum err manifest_write(struct buffer *out, const uint8_t mid[static MID_SIZE], const uint8_t *kinds, size_t n) must_use;
