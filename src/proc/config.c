@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "channel/news.h"
 #include "proc/config_inside.h"
 #include "proc/files.h"
 
@@ -58,12 +59,21 @@ enum err config_data_path(const struct config *c, const char *rest, char out[CON
 	return path_below(c->data, rest, out);
 }
 
+/* systemd names a file of a loaded folder "<id of the folder>_<file>". */
+static bool credential_given(const char *prefix, const char *name, char out[CONFIG_PATH_MOST])
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	char	    file[CONFIG_PATH_MOST];
+
+	(void)snprintf(file, sizeof file, "%s%s", prefix, name);
+	return folder && *folder && path_below(folder, file, out) == ERR_OK && access(out, F_OK) == 0;
+}
+
 enum err config_credential_path(const struct config *c, const char *name, char out[CONFIG_PATH_MOST])
 {
-	const char *given = getenv("CREDENTIALS_DIRECTORY");
-	char	    rest[CONFIG_PATH_MOST];
+	char rest[CONFIG_PATH_MOST];
 
-	if (given && *given && path_below(given, name, out) == ERR_OK && access(out, F_OK) == 0)
+	if (credential_given("credentials_", name, out) || credential_given("", name, out))
 		return ERR_OK;
 	if (path_below("credentials", name, rest))
 		return ERR_TOO_LONG;
@@ -445,10 +455,14 @@ static enum err read_hook_types(struct reading *r, const struct yaml *node, void
 		return config_refuse(r, node, ERR_VALUE, "write a list of event types: [query.answered, alarm.raised]",
 				     "اكتب قائمة بأنواع الأحداث: [query.answered, alarm.raised]");
 	for (unsigned i = 0; i < node->n; i++) {
-		enum err e = config_text(r, node->at[i], &hook->type[i]);
+		enum news_type type;
+		enum err       e = config_text(r, node->at[i], &hook->type[i]);
 
 		if (e)
 			return e;
+		if (news_type_read(bytes_text(hook->type[i]), &type))
+			return config_refuse(r, node->at[i], ERR_VALUE, "no event is called so; docs/configuration.md names them",
+					     "لا حدث بهذا الاسم؛ وأسماؤها في docs/configuration.md");
 	}
 	hook->ntypes = node->n;
 	return ERR_OK;

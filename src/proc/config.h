@@ -130,7 +130,11 @@ void	 config_done(struct config *c);
 /* "<home>/<rest>" or "<data>/<rest>" into `out`; ERR_TOO_LONG. */
 enum err config_path(const struct config *c, const char *rest, char out[CONFIG_PATH_MOST]) must_use;
 enum err config_data_path(const struct config *c, const char *rest, char out[CONFIG_PATH_MOST]) must_use;
-/* Where the secret of this name stands: below $CREDENTIALS_DIRECTORY (systemd) when that has it, else <home>/credentials. */
+
+/* Below the data folder: when `mithaq backup` last wrote a whole file, one line of time_write(). */
+#define CONFIG_BACKUP_MADE "backup.made"
+/* Where the secret of this name stands: in $CREDENTIALS_DIRECTORY (systemd), as credentials_NAME or NAME, when that has it, else <home>/credentials.
+ */
 enum err config_credential_path(const struct config *c, const char *name, char out[CONFIG_PATH_MOST]) must_use;
 
 #endif

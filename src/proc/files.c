@@ -106,12 +106,31 @@ static enum err temporary_name(const char *path, char out[PATH_MAX])
 	return n < 0 || n >= PATH_MAX ? ERR_TOO_LONG : ERR_OK;
 }
 
+/* The owner of the folder that `path` stands in. */
+static bool folder_about(const char *path, struct stat *about)
+{
+	char copy[PATH_MAX];
+
+	return snprintf(copy, sizeof copy, "%s", path) < PATH_MAX && stat(dirname(copy), about) == 0;
+}
+
+/* A file system that knows no owners keeps it root's; whoever cannot read it then says so. */
+static void owner_give(int fd, const char *path)
+{
+	struct stat folder;
+	int	    kept = errno;
+
+	if (geteuid() == 0 && folder_about(path, &folder) && fchown(fd, folder.st_uid, folder.st_gid) != 0)
+		errno = kept;
+}
+
 static enum err temporary_write(const char *name, struct bytes content, unsigned mode)
 {
 	scoped_fd fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
 		return ERR_FILE;
+	owner_give(fd, name);
 	enum err e = write_all(fd, content);
 	if (e)
 		return e;
@@ -167,6 +186,16 @@ enum err file_write_new(const char *path, struct bytes content, unsigned mode)
 	return file_put(path, content, mode, false);
 }
 
+int folder_make_private(const char *path)
+{
+	if (mkdir(path, 0700) != 0)
+		return -1;
+	scoped_fd fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0)
+		owner_give(fd, path);
+	return 0;
+}
+
 /* ---- keys ---- */
 
 static enum err key_fault(struct fault *fault, enum err e, const char *found, const char *help, const char *help_ar)
@@ -174,15 +203,27 @@ static enum err key_fault(struct fault *fault, enum err e, const char *found, co
 	return fault_at(fault, e, 0, "", found, help, help_ar);
 }
 
-static enum err key_mode_check(const struct stat *about, struct fault *fault)
+#define KEY_OWNER_HELP	  "give the file to the user that runs mithaq: chown"
+#define KEY_OWNER_HELP_AR "اجعل الملف ملكًا للمستخدم الذي يشغّل ميثاق: chown"
+
+/* Ours; or, for root at work in the home of a service, the service's. */
+static bool key_owner_fits(const char *path, const struct stat *about)
+{
+	struct stat folder;
+
+	if (about->st_uid == geteuid())
+		return true;
+	return geteuid() == 0 && folder_about(path, &folder) && folder.st_uid == about->st_uid;
+}
+
+static enum err key_mode_check(const char *path, const struct stat *about, struct fault *fault)
 {
 	mode_t mode = about->st_mode & 07777;
 	char   found[16];
 
-	if (about->st_uid != geteuid()) {
+	if (!key_owner_fits(path, about)) {
 		(void)snprintf(found, sizeof found, "uid %u", (unsigned)about->st_uid);
-		return key_fault(fault, ERR_MODE, found, "give the file to the user that runs mithaq: chown",
-				 "اجعل الملف ملكًا للمستخدم الذي يشغّل ميثاق: chown");
+		return key_fault(fault, ERR_MODE, found, KEY_OWNER_HELP, KEY_OWNER_HELP_AR);
 	}
 	if (mode == 0600 || mode == 0400)
 		return ERR_OK;
@@ -237,9 +278,11 @@ enum err key_file_read(const char *path, struct sign_key *out, struct fault *fau
 	struct stat about;
 	scoped_fd   fd = file_open(path, &about);
 
+	if (fd < 0 && errno == EACCES)
+		return key_fault(fault, ERR_FILE, strerror(errno), KEY_OWNER_HELP, KEY_OWNER_HELP_AR);
 	if (fd < 0)
 		return key_fault(fault, ERR_FILE, strerror(errno), KEY_MISSING_HELP, KEY_MISSING_HELP_AR);
-	enum err e = key_mode_check(&about, fault);
+	enum err e = key_mode_check(path, &about, fault);
 	return e ? e : key_take(fd, out, fault);
 }
 

@@ -65,21 +65,23 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void line_json(struct builder *b, enum level level, const char *code, const char *text)
+static void line_json(struct builder *b, enum level level, const char *code, const struct journal_about *about, const char *text)
 {
 	char when[25];
 
 	time_write(now_ms(), when);
 	build_format(b, "{\"time\":\"%s\",\"level\":\"%s\"", when, level_names[level]);
 	build_json_member(b, "process", me.process);
-	build_json_member(b, "partner", me.partner);
+	build_json_member(b, "partner", about->partner != NULL ? about->partner : me.partner);
+	build_json_member(b, "clause", about->clause != NULL ? about->clause : "");
+	build_json_member(b, "id", about->id != NULL ? about->id : "");
 	build_json_member(b, "code", code);
 	build_json_member(b, "text", text);
 	build_text(b, "}\n");
 }
 
 /* "mithaq: ready, ..." or "mithaq link cbp.us.example: warning: ... [pin]" */
-static void line_plain(struct builder *b, enum level level, const char *code, const char *text)
+static void line_plain(struct builder *b, enum level level, const char *code, const struct journal_about *about, const char *text)
 {
 	bool parent = !me.process[0] || strcmp(me.process, "parent") == 0;
 
@@ -91,6 +93,8 @@ static void line_plain(struct builder *b, enum level level, const char *code, co
 	build_text(b, level == LEVEL_ERROR ? ": error: " : level == LEVEL_WARNING ? ": warning: " : ": ");
 	for (const char *at = text; *at; at++)
 		build_u8(b, (unsigned char)*at < 0x20 || *at == 0x7f ? '?' : (uint8_t)*at);
+	if (about->id != NULL && *about->id)
+		build_format(b, " (%s)", about->id);
 	if (*code && level <= LEVEL_WARNING)
 		build_format(b, " [%s]", code);
 	build_text(b, "\n");
@@ -109,11 +113,10 @@ static void line_write(const struct builder *b)
 	}
 }
 
-void journal(enum level level, const char *code, const char *format, ...)
+static void line_make(enum level level, const char *code, const struct journal_about *about, const char *format, va_list values)
 {
 	char	text[TEXT_MOST];
 	uint8_t line[2 * TEXT_MOST + LINE_MOST];
-	va_list values;
 
 	if (!me.chosen)
 		journal_open("", NULL);
@@ -125,8 +128,27 @@ void journal(enum level level, const char *code, const char *format, ...)
 
 	struct builder b = builder_on(line, sizeof line);
 	if (me.json)
-		line_json(&b, level, code ? code : "", text);
+		line_json(&b, level, code ? code : "", about, text);
 	else
-		line_plain(&b, level, code ? code : "", text);
+		line_plain(&b, level, code ? code : "", about, text);
 	line_write(&b);
+}
+
+void journal(enum level level, const char *code, const char *format, ...)
+{
+	static const struct journal_about nothing;
+	va_list				  values;
+
+	va_start(values, format);
+	line_make(level, code, &nothing, format, values);
+	va_end(values);
+}
+
+void journal_about(enum level level, const char *code, const struct journal_about *about, const char *format, ...)
+{
+	va_list values;
+
+	va_start(values, format);
+	line_make(level, code, about, format, values);
+	va_end(values);
 }

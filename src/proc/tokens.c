@@ -10,7 +10,7 @@
 #include "proc/files.h"
 
 #define TOKEN_FORM	"mithaq-token/1"
-#define TOKEN_FILE_MOST (TOKEN_CLAUSES_MOST + TOKEN_ACCOUNT_MOST + 64)
+#define TOKEN_FILE_MOST (TOKEN_CLAUSES_MOST + TOKEN_ACCOUNT_MOST + 96)
 
 enum err token_account_check(struct bytes account)
 {
@@ -71,10 +71,14 @@ static enum err token_read(struct bytes file, struct token *out)
 	if (cursor_end(&c) != ERR_OK)
 		return ERR_MALFORMED;
 	struct bytes form = word_next(&line), account = word_next(&line), created = word_next(&line), clauses = word_next(&line);
-	if (!bytes_is(form, TOKEN_FORM) || line.n != 0 || clauses.n == 0 || clauses.n > TOKEN_CLAUSES_MOST)
+	uint64_t     expires_ms = 0;
+	if (line.n != 0 && time_read(line, &expires_ms) != ERR_OK)
+		return ERR_MALFORMED;
+	if (!bytes_is(form, TOKEN_FORM) || clauses.n == 0 || clauses.n > TOKEN_CLAUSES_MOST)
 		return ERR_MALFORMED;
 	if (token_account_check(account) != ERR_OK || time_read(created, &out->created_ms) != ERR_OK)
 		return ERR_MALFORMED;
+	out->expires_ms = expires_ms;
 	text_keep(out->account, account);
 	text_keep(out->clauses, clauses);
 	return ERR_OK;
@@ -107,13 +111,17 @@ static enum err token_load(const char *folder, const char *name, struct token *o
 
 enum err token_store(const char *folder, const struct token *t)
 {
-	char path[CONFIG_PATH_MOST], line[TOKEN_FILE_MOST], created[25];
+	char path[CONFIG_PATH_MOST], line[TOKEN_FILE_MOST], created[25], expires[26] = "";
 
 	enum err e = token_path(folder, &t->hash, path);
 	if (e != ERR_OK)
 		return e;
 	time_write(t->created_ms, created);
-	int n = snprintf(line, sizeof line, TOKEN_FORM " %s %s %s\n", t->account, created, t->clauses);
+	if (t->expires_ms != 0) {
+		expires[0] = ' ';
+		time_write(t->expires_ms, expires + 1);
+	}
+	int n = snprintf(line, sizeof line, TOKEN_FORM " %s %s %s%s\n", t->account, created, t->clauses, expires);
 	if (n <= 0 || (size_t)n >= sizeof line)
 		return ERR_TOO_LONG;
 	return file_write_new(path, bytes_of(line, (size_t)n), 0600);
@@ -195,19 +203,91 @@ const struct token *tokens_find(const struct tokens *t, struct bytes text)
 	return found;
 }
 
+/* ---- what a token is for ---- */
+
+#define ANSWER "answer:"
+
+/* Cuts the next one off. */
+static bool scope_next(const char **at, struct bytes *one)
+{
+	if (**at == '\0')
+		return false;
+	size_t n = strcspn(*at, ",");
+
+	*one = bytes_of(*at, n);
+	*at += n;
+	*at += **at == ',';
+	return true;
+}
+
+/* "answer:x" is x behind its word; anything else is left as it is. */
+static bool scope_is_answer(struct bytes *one)
+{
+	size_t n = sizeof ANSWER - 1;
+
+	if (one->n < n || memcmp(one->at, ANSWER, n) != 0)
+		return false;
+	*one = bytes_of(one->at + n, one->n - n);
+	return true;
+}
+
+bool token_expired(const struct token *t, uint64_t now_ms)
+{
+	return t->expires_ms != 0 && now_ms >= t->expires_ms;
+}
+
+bool token_of_environment(struct bytes text, bool live)
+{
+	const char *prefix = live ? TOKEN_PREFIX_LIVE : TOKEN_PREFIX_TEST;
+
+	return text.n == TOKEN_TEXT && memcmp(text.at, prefix, strlen(prefix)) == 0;
+}
+
 bool token_permits(const struct token *t, struct bytes clause)
 {
-	const char *at = t->clauses;
+	const char  *at = t->clauses;
+	struct bytes one;
 
-	if (strcmp(at, "*") == 0)
-		return true;
-	while (*at != '\0') {
-		size_t n = strcspn(at, ",");
+	while (scope_next(&at, &one)) {
+		bool answers = scope_is_answer(&one);
 
-		if (bytes_equal(bytes_of(at, n), clause))
+		if (bytes_equal(one, clause) || (bytes_is(one, "*") && !answers))
 			return true;
-		at += n;
-		at += *at == ',';
 	}
+	return scope_answers(t->clauses, clause);
+}
+
+bool scope_answers(const char *clauses, struct bytes clause)
+{
+	struct bytes one;
+
+	while (scope_next(&clauses, &one))
+		if (scope_is_answer(&one) && (bytes_is(one, "*") || bytes_equal(one, clause)))
+			return true;
 	return false;
+}
+
+static bool is_clause(struct bytes v)
+{
+	const uint8_t *slash = v.n > 0 ? memchr(v.at, '/', v.n) : NULL;
+
+	if (slash == NULL)
+		return false;
+	size_t n = (size_t)(slash - v.at);
+	return name_check(bytes_of(v.at, n)) == ERR_OK && name_check(bytes_of(slash + 1, v.n - n - 1)) == ERR_OK;
+}
+
+enum err scope_check(const char *clauses)
+{
+	size_t	     n = strlen(clauses);
+	struct bytes one;
+
+	if (n == 0 || n > TOKEN_CLAUSES_MOST || clauses[n - 1] == ',')
+		return ERR_VALUE;
+	while (scope_next(&clauses, &one)) {
+		(void)scope_is_answer(&one);
+		if (!bytes_is(one, "*") && !is_clause(one))
+			return ERR_VALUE;
+	}
+	return ERR_OK;
 }

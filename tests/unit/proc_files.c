@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -123,6 +124,46 @@ static void test_a_key_comes_back(void **state unused_arg)
 	assert_int_equal(key_file_write_new(path, seed), ERR_EXISTS);
 }
 
+static void test_a_folder_is_private(void **state unused_arg)
+{
+	struct stat about;
+
+	assert_int_equal(folder_make_private(path), 0);
+	assert_int_equal(stat(path, &about), 0);
+	assert_int_equal(about.st_mode & 07777, 0700);
+	assert_int_equal(folder_make_private(path), -1);
+	assert_int_equal(errno, EEXIST);
+	assert_int_equal(rmdir(path), 0);
+}
+
+/* A command typed as root in the home of a service leaves what the service can read. */
+static void test_what_root_makes_is_the_folders(void **state unused_arg)
+{
+	struct sign_key key;
+	struct fault	fault = {.err = ERR_OK};
+	struct stat	about;
+
+	if (geteuid() != 0) {
+		printf("skipped: only root gives files away\n");
+		skip();
+	}
+	assert_int_equal(chown(folder, 65533, 65532), 0);
+	assert_int_equal(key_file_write_new(path, seed), ERR_OK);
+	assert_int_equal(stat(path, &about), 0);
+	assert_true(about.st_uid == 65533 && about.st_gid == 65532 && (about.st_mode & 07777) == 0600);
+	assert_int_equal(key_file_read(path, &key, NULL), ERR_OK);
+	assert_int_equal(chown(path, 0, 0), 0); /* root's own */
+	assert_int_equal(key_file_read(path, &key, NULL), ERR_OK);
+	assert_int_equal(chown(path, 65531, 65531), 0); /* a third user's */
+	assert_int_equal(key_file_read(path, &key, &fault), ERR_MODE);
+	assert_true(strstr(fault.found, "65531") && strstr(fault.help, "chown"));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(folder_make_private(path), 0);
+	assert_int_equal(stat(path, &about), 0);
+	assert_true(about.st_uid == 65533 && about.st_gid == 65532);
+	assert_int_equal(rmdir(path), 0);
+}
+
 static void test_a_key_that_others_may_read_is_refused(void **state unused_arg)
 {
 	static const mode_t modes[] = {0640, 0604, 0660, 0644, 0700, 0620, 04600};
@@ -186,6 +227,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_is_no_file_or_too_long_is_not_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_key_comes_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_key_that_is_not_there_is_to_be_put_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_folder_is_private, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_root_makes_is_the_folders, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_key_that_others_may_read_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_key_of_another_form_is_refused, setup, teardown),
 	};
