@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "stream.h"
+#include "wire/paper.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,6 +17,7 @@ static union {
 	struct alarm_frame	alarm;
 	struct close_frame	end;
 	struct get_frame	get;
+	struct paper_frame	paper;
 } was;
 
 static bool entry_try(struct bytes v, struct builder *b)
@@ -62,6 +64,8 @@ static bool frame_try(const struct frame *f, struct builder *b)
 		TRY(close, end);
 	case FRAME_GET:
 		TRY(get, get);
+	case FRAME_PAPER:
+		TRY(paper, paper);
 	default:
 		return false;
 	}

@@ -2,6 +2,7 @@
  */
 #include <stdlib.h>
 
+#include "gateway/fetch.h"
 #include "gateway/lookup.h"
 
 #define ROOM (1u << 20)
@@ -18,6 +19,9 @@ static union {
 	struct quota_used     quota;
 	struct lookup	      lookup;
 	struct found	      found;
+	struct fetch_list     fetch_list;
+	struct offer	      offer;
+	struct fetch_answer   fetch_answer;
 } was;
 
 static bool ask_try(struct cursor *c, struct builder *b)
@@ -41,8 +45,9 @@ TRY(exchange_try, exchange_read, exchange_write, exchange)
 TRY(partner_try, partner_state_read, partner_state_write, partner)
 TRY(status_try, channel_status_read, channel_status_write, status)
 TRY(quota_try, quota_used_read, quota_used_write, quota)
+TRY(offer_try, offer_read, offer_write, offer)
 
-/* These three read to the end of a message. */
+/* These read to the end of a message. */
 static bool withdrawal_try(struct cursor *c, struct builder *b)
 {
 	if (withdrawal_read(cursor_rest(c), &was.withdrawal) != ERR_OK)
@@ -67,8 +72,25 @@ static bool found_try(struct cursor *c, struct builder *b)
 	return true;
 }
 
-static bool (*const readers[])(struct cursor *, struct builder *) = {ask_try,	decision_try, exchange_try, partner_try,   status_try,
-								     quota_try, lookup_try,   found_try,    withdrawal_try};
+static bool fetch_list_try(struct cursor *c, struct builder *b)
+{
+	if (fetch_list_read(cursor_rest(c), &was.fetch_list) != ERR_OK)
+		return false;
+	fetch_list_write(b, &was.fetch_list);
+	return true;
+}
+
+static bool fetch_answer_try(struct cursor *c, struct builder *b)
+{
+	if (fetch_answer_read(cursor_rest(c), &was.fetch_answer) != ERR_OK)
+		return false;
+	fetch_answer_write(b, &was.fetch_answer);
+	return true;
+}
+
+static bool (*const readers[])(struct cursor *, struct builder *) = {ask_try,	     decision_try,   exchange_try, partner_try,
+								     status_try,     quota_try,	     lookup_try,   found_try,
+								     withdrawal_try, fetch_list_try, offer_try,	   fetch_answer_try};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -207,8 +207,8 @@ static inline bool stream_header(struct entry *e, uint8_t wire[HEADER_MOST])
 
 static inline bool stream_entry(struct stream *s, struct entry *e, uint8_t wire[HEADER_MOST])
 {
-	static const uint8_t kinds[] = {KIND_GENESIS, KIND_AGREE,  KIND_QUERY, KIND_QUERY, KIND_REPLY,
-					KIND_TALLY,   KIND_CANCEL, KIND_SEND,  KIND_ADOPT, KIND_SUSPEND};
+	static const uint8_t kinds[] = {KIND_GENESIS, KIND_AGREE, KIND_QUERY, KIND_QUERY,   KIND_REPLY, KIND_TALLY,
+					KIND_CANCEL,  KIND_SEND,  KIND_ADOPT, KIND_SUSPEND, KIND_KEYS};
 	static uint8_t	     value[PREVIOUS_SIZE];
 	struct header	    *h = &e->header;
 
@@ -227,6 +227,11 @@ static inline bool stream_entry(struct stream *s, struct entry *e, uint8_t wire[
 	if (h->kind == KIND_AGREE) {
 		h->attr[0] = (struct attr){ATTR_AGREEMENT, bytes_of(h->agreement.b, HASH_SIZE)};
 		h->nattrs = 1;
+	}
+	if (h->kind == KIND_KEYS) { /* an id, and what is no card: the right one only a party can make */
+		h->attr[0] = (struct attr){ATTR_KEYS, bytes_of(h->agreement.b, HASH_SIZE)};
+		h->nattrs = h->nparts = 1;
+		h->part[0].type = PART_AGREEMENT;
 	}
 	stream_part_bodies(e);
 	return stream_header(e, wire);

@@ -8,7 +8,7 @@ struct provider {
 	void			   *self;
 };
 
-static const struct provider_kind *const kinds[] = {&provider_sqlite};
+static const struct provider_kind *const kinds[] = {&provider_sqlite, &provider_odbc, &provider_http, &provider_examples};
 
 static const struct provider_kind *kind_of(enum provider_source source)
 {
@@ -60,6 +60,20 @@ void provider_turn(struct provider *p)
 {
 	if (p->kind->turn != NULL)
 		p->kind->turn(p->self);
+}
+
+const struct agreement *provider_agreement(const struct papers *papers, const char *clause)
+{
+	const struct agreement *only = NULL;
+
+	for (unsigned i = 0; i < papers->nagreements; i++) {
+		if (agreement_clause_named(papers->agreement[i], bytes_text(clause)) == NULL)
+			continue;
+		if (only != NULL)
+			return NULL;
+		only = papers->agreement[i];
+	}
+	return only;
 }
 
 static const struct {

@@ -20,6 +20,7 @@
 
 #include "agreement/agreement.h"
 #include "proc/config.h"
+#include "proc/papers.h"
 #include "proc/promise.h"
 #include "wire/fields.h"
 
@@ -69,6 +70,9 @@ enum provider_step {
 };
 typedef void provider_trace_fn(void *arg, enum provider_step step, struct bytes from, struct bytes name, struct bytes value);
 
+/* The source is gone for this process: whoever runs it ends the process and starts it anew. Told once. */
+typedef void provider_lost_fn(void *arg);
+
 struct provider_setup {
 	const struct config	     *config; /* for places: credentials */
 	const struct config_provider *provider;
@@ -77,6 +81,7 @@ struct provider_setup {
 	struct event_base	     *base;
 	provider_found_fn	     *found;
 	provider_trace_fn	     *trace; /* or NULL */
+	provider_lost_fn	     *lost;  /* or NULL: what is asked of a source that is gone fails */
 	void			     *arg;
 };
 
@@ -98,6 +103,9 @@ void provider_ask(struct provider *p, const struct provider_question *q);
 
 /* The end of one pass of the loop: what was asked in it saw one state of the source. */
 void provider_turn(struct provider *p);
+
+/* For setup: the agreement that has the clause "channel/name", when exactly one does; versions may differ in their fields. */
+const struct agreement *provider_agreement(const struct papers *papers, const char *clause);
 
 /* The sentence of a trouble's code. */
 const char *provider_trouble(const char *code);
