@@ -14,8 +14,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAIRS = [("docs/operations.md", "docs/ar/operations.md"), ("docs/what-is-proved.md", "docs/ar/what-is-proved.md")]
-LINKED = [page for pair in PAIRS for page in pair] + ["README.md", "README.ar.md", "docs/configuration.md", "docs/ar/commands.md"]
+PAIRS = [("docs/operations.md", "docs/ar/operations.md"), ("docs/what-is-proved.md", "docs/ar/what-is-proved.md"),
+         ("docs/installing.md", "docs/ar/installing.md"),
+         ("docs/keys.md", "docs/ar/keys.md")]
+# Every page of the tree, wherever it stands; what is built or only passes through is no page.
+LINKED = sorted(str(p.relative_to(ROOT)) for p in ROOT.rglob("*.md") if not re.match(r"(build|run|\.)", p.relative_to(ROOT).parts[0]))
 COMMON = {"home", "lang", "json"}
 
 
@@ -32,7 +35,7 @@ def known(program):
 def typed(text):
     """Each command as a list of words: between back quotes or Arabic quotes, or on a console line, alone or behind && and |."""
     text = text.replace("\u200e", "")
-    blocks = re.findall(r"^ *```(\w*)\n(.*?)^ *```", text, re.M | re.S)
+    blocks = re.findall(r"^ *```(\w*)[^\n`]*\n(.*?)^ *```", text, re.M | re.S)
     prose = re.sub(r"^ *```.*?^ *```", "", text, flags=re.M | re.S)
     lines = [line[2:] for kind, block in blocks if kind == "console" for line in block.splitlines() if line.startswith("$ ")]
     spans = re.findall(r"(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)", prose) + re.findall(r"«(mithaq [^«»\n]+)»", prose)
@@ -70,7 +73,8 @@ def written_codes():
     literal = re.findall(r'journal\((?:LEVEL_[A-Z]+|level),\s*"([a-z-]+)"', source)
     choice = re.findall(r'journal\(LEVEL_[A-Z]+,[^"();]*\?\s*"([a-z-]+)"\s*:\s*"([a-z-]+)"', source)
     passed = re.findall(r'said\(p, [^;]*?LEVEL_\w+, "([a-z-]+)"', source)
-    troubles = re.findall(r'\{ERR_\w+, "(provider-[a-z]+)",', source)
+    kinds = "\n".join(p.read_text() for p in sorted((ROOT / "src/provider").glob("*.c")))
+    troubles = re.findall(r'"(provider-[a-z-]+)"', kinds)
     return set(literal) | {c for pair in choice for c in pair} | set(passed) | set(troubles)
 
 

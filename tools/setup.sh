@@ -4,18 +4,26 @@
 #   setup_packages check        what `dev check` and `dev fuzz` add
 #   setup_packages model        what `dev model` adds
 #   setup_packages bench        what `dev bench` adds
+#   setup_packages odbc         drivers and a database for the tests of ODBC
+#   setup_packages api          what judges the descriptions of the API in the end-to-end tests
+#   setup_packages package      what `dev package` adds
 
 SETUP_build="gcc libc6-dev meson ninja-build pkg-config python3 python3-nacl
-libssl-dev libsodium-dev libevent-dev libsqlite3-dev libyaml-dev libjansson-dev libutf8proc-dev libseccomp-dev libxml2-dev libcmocka-dev"
+libssl-dev libsodium-dev libevent-dev libsqlite3-dev libyaml-dev libjansson-dev libutf8proc-dev libseccomp-dev libxml2-dev libcmocka-dev unixodbc-dev"
 SETUP_check="clang clang-tidy clang-format libclang-rt-14-dev"
 SETUP_model="gcc libc6-dev spin"
 SETUP_bench="nginx-light wrk openssl"
+SETUP_odbc="libsqliteodbc odbc-postgresql postgresql"
+SETUP_api="nodejs npm openssl"
+SETUP_package="debhelper dpkg-dev lintian systemd"
 
 setup_missing() {
 	local package
 	for package in "$@"; do
 		# nginx-light and nginx bring the same program; an installed one of either kind is enough.
 		[ "$package" = nginx-light ] && [ -x /usr/sbin/nginx ] && continue
+		# Node.js and npm come in other packages too.
+		case $package in nodejs) command -v node >/dev/null && continue ;; npm) command -v npm >/dev/null && continue ;; esac
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
 	done
 }

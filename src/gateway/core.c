@@ -103,6 +103,7 @@ static void commit(struct core *c)
 	each_channel(c, salts_mix);
 	each_channel(c, durable_step);
 	core_desk_flush(c);
+	core_news_flush(c);
 }
 
 /* How long the turn may stay open, in microseconds; 0: commit now. */
@@ -124,12 +125,30 @@ static bool all_settled(const struct core *c)
 	return true;
 }
 
+/* The TALLY of every channel is signed: the partners are told whether it is worth dialling again. */
+static void end_in_order(struct core *c)
+{
+	for (unsigned i = 0; i < c->npartners; i++) {
+		struct core_partner *p = &c->partner[i];
+
+		if (c->leaving)
+			core_session_close(p, CLOSE_RESTART, "this gateway takes up what changed: dial again");
+		else
+			core_session_close(p, CLOSE_NORMAL, "this gateway stops");
+		if (p->link != NULL)
+			pipe_flush(p->link);
+	}
+	process_stopped(c->process);
+}
+
 static void turn(struct process *p)
 {
 	struct core *c = p->self;
 
 	core_clock(c);
 	core_worker_failed(c);
+	core_house_answer(c);
+	core_held_try(c);
 	if (store_open_turn(c->store) && !c->stopped) {
 		long us = patience(c);
 
@@ -140,6 +159,7 @@ static void turn(struct process *p)
 	}
 	if (c->stopped)
 		return;
+	core_fetch_turn(c);
 	for (unsigned i = 0; i < c->npartners; i++) {
 		core_hello_try(&c->partner[i]);
 		core_out_flush(&c->partner[i]);
@@ -151,8 +171,8 @@ static void turn(struct process *p)
 	for (unsigned i = 0; i < p->config->nproviders; i++)
 		if (c->worker[i].pipe != NULL)
 			pipe_flush(c->worker[i].pipe);
-	if (c->stopping && all_settled(c) && !store_open_turn(c->store))
-		process_stopped(p);
+	if (c->stopping && !store_open_turn(c->store) && core_desk_leave(c) && all_settled(c))
+		end_in_order(c);
 }
 
 static void waited(evutil_socket_t fd unused_arg, short what unused_arg, void *arg)
@@ -190,6 +210,8 @@ static void ticked(evutil_socket_t fd unused_arg, short what unused_arg, void *a
 		e = store_tidy(c->store, !c->active);
 	if (e != ERR_OK)
 		core_ledger_stopped(c, e, "tidy");
+	core_news_tick(c);
+	core_fetch_tick(c);
 	c->active = false;
 }
 
@@ -210,7 +232,7 @@ static void stop_late(evutil_socket_t fd unused_arg, short what unused_arg, void
 	process_leave(c->process, EXIT_STOPPED);
 }
 
-static void on_stop(struct process *p)
+static void stop_begin(struct process *p, bool leaving)
 {
 	struct core *c = p->self;
 
@@ -218,9 +240,20 @@ static void on_stop(struct process *p)
 		return;
 	core_clock(c);
 	c->stopping = true;
+	c->leaving = leaving;
 	each_channel(c, close_step);
 	timer_start(c->stop, CORE_STOP_US);
 	process_again(p);
+}
+
+static void on_stop(struct process *p)
+{
+	stop_begin(p, false);
+}
+
+static void on_leave(struct process *p)
+{
+	stop_begin(p, true);
 }
 
 static void on_peer(struct process *p, enum role role, unsigned which, int fd)
@@ -241,9 +274,13 @@ static void on_peer(struct process *p, enum role role, unsigned which, int fd)
 	case ROLE_WORKER:
 		core_worker_peer(c, which, fd);
 		return;
+	case ROLE_HOOK:
+		core_hook_peer(c, fd);
+		return;
 	case ROLE_PARENT:
 	case ROLE_CORE:
 	case ROLE_READER:
+	case ROLE_TRIAL:
 		break;
 	}
 	evutil_closesocket(fd);
@@ -272,15 +309,20 @@ static bool memory_take(struct core *c)
 
 static enum err ledger_open(struct core *c)
 {
-	char	     path[CONFIG_PATH_MOST], line[512];
-	struct fault fault = {0};
-	enum err     e = config_data_path(c->process->config, "ledger.db", path);
+	char		  path[CONFIG_PATH_MOST], line[512];
+	struct store_look before = {.converts = false};
+	struct fault	  fault = {0};
+	enum err	  e = config_data_path(c->process->config, "ledger.db", path);
 
+	if (e == ERR_OK && store_look(path, &before, NULL) != ERR_OK)
+		before.converts = false; /* one that is not there is made */
 	if (e == ERR_OK)
 		e = store_open(path, STORE_WRITE, &c->store, &fault);
 	if (e != ERR_OK) {
 		fault_print(&fault, "ledger", LANG_EN, line, sizeof line);
 		journal(LEVEL_ERROR, err_name(e), "%s", line);
+	} else if (before.converts) {
+		journal(LEVEL_INFO, "converted", "the ledger was of schema %lld and is of schema %d now", before.schema, STORE_SCHEMA);
 	}
 	return e;
 }
@@ -291,7 +333,7 @@ static int run(struct core *c)
 	struct promise_path  paths[] = {{config->data, 1}, {NULL, 0}};
 
 	core_clock(c);
-	if (!memory_take(c) || core_papers(c) || core_alarms_recall(c) || ledger_open(c))
+	if (!memory_take(c) || core_papers(c) || core_alarms_recall(c) || core_counts_start(c) || ledger_open(c))
 		return EXIT_SETUP;
 	enum err e = core_recall(c);
 	if (e != ERR_OK) {
@@ -313,6 +355,7 @@ int core_main(struct process *p)
 	p->on_peer = on_peer;
 	p->on_turn = turn;
 	p->on_stop = on_stop;
+	p->on_leave = on_leave;
 	int code = run(c);
 	core_done(c);
 	free(c);

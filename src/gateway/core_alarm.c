@@ -81,11 +81,32 @@ static struct bytes note_make(uint8_t memory[static ALARM_NOTE_MOST], const stru
 	return b.err == ERR_OK ? builder_bytes(&b) : BYTES_NONE;
 }
 
+/* The key of the newest card in the ring by which this verifies, and the card's place; NULL: by none. */
+static const struct public_key *signer(const struct keyring *ring, const char *channel, const struct checkpoint *head, const struct signature *sig,
+				       unsigned *card)
+{
+	for (unsigned i = ring->n; i-- > 0;) {
+		const struct public_key *key = card_log_key(ring->card[i], channel);
+
+		if (key == NULL || checkpoint_verify(key, head, sig) != ERR_OK)
+			continue;
+		if (card != NULL)
+			*card = i;
+		return key;
+	}
+	return NULL;
+}
+
+static struct bytes note_in_use(const struct keyring *ring)
+{
+	return keyring_note(ring, ring->n - 1);
+}
+
 /* The partner's checkpoint of exactly this size, or with `exactly` false the largest up to it, as the ledger holds it. */
 static struct bytes note_held(struct core *c, struct core_channel *ch, const struct epoch *epoch, uint64_t size, bool exactly,
 			      uint8_t memory[static ALARM_NOTE_MOST])
 {
-	const struct public_key *key = card_log_key(ch->partner->card, ch->name);
+	const struct public_key *key;
 	struct origin		 o = {.epoch = *epoch};
 	struct checkpoint	 head;
 	struct checkpoint_head	 held;
@@ -94,12 +115,13 @@ static struct bytes note_held(struct core *c, struct core_channel *ch, const str
 	snprintf(o.author, sizeof o.author, "%s", ch->partner->name);
 	snprintf(o.reader, sizeof o.reader, "%s", c->process->config->party);
 	snprintf(o.channel, sizeof o.channel, "%s", ch->name);
-	if (key == NULL || origin_write(&o, head.origin) != ERR_OK || store_log_find(c->store, epoch, false, &row) != ERR_OK ||
+	if (origin_write(&o, head.origin) != ERR_OK || store_log_find(c->store, epoch, false, &row) != ERR_OK ||
 	    store_checkpoint_upto(c->store, row.id, size, &held) != ERR_OK || (exactly && held.size != size))
 		return BYTES_NONE;
 	head.size = held.size;
 	head.root = held.root;
-	return note_make(memory, &head, key, &held.sig);
+	key = signer(papers_keyring(&c->papers, ch->partner->name), ch->name, &head, &held.sig, NULL);
+	return key != NULL ? note_make(memory, &head, key, &held.sig) : BYTES_NONE;
 }
 
 /* ---- ours ---- */
@@ -113,13 +135,16 @@ struct shown {
 static void contradiction_show(struct core *c, struct core_channel *ch, const struct contradiction *against, struct shown *s)
 {
 	const struct checkpoint_frame *f = &against->checkpoint;
-	const struct public_key	      *key = card_log_key(ch->partner->card, ch->name);
+	const struct keyring	      *ring = papers_keyring(&c->papers, ch->partner->name);
 	struct checkpoint	       head = {.size = f->size, .root = f->root};
+	unsigned		       card;
 	struct origin		       o;
 
+	snprintf(head.origin, sizeof head.origin, "%s", against->origin);
+	const struct public_key *key = signer(ring, ch->name, &head, &f->sig, &card);
 	if (key == NULL || origin_read(bytes_text(against->origin), &o) != ERR_OK)
 		return;
-	snprintf(head.origin, sizeof head.origin, "%s", against->origin);
+	s->alarm.card = keyring_note(ring, card);
 	s->alarm.note[0] = note_held(c, ch, &o.epoch, f->size, true, s->held);
 	s->alarm.note[1] = note_make(s->other, &head, key, &f->sig);
 }
@@ -144,7 +169,7 @@ static void alarm_fill(struct core *c, struct core_channel *ch, const struct dut
 	snprintf(a->about, sizeof a->about, "%s", ch->partner->name);
 	snprintf(a->channel, sizeof a->channel, "%s", ch->name);
 	a->because = bytes_text(d->end.text);
-	a->card = buffer_bytes(&ch->partner->card_note);
+	a->card = note_in_use(papers_keyring(&c->papers, ch->partner->name));
 	if (d->end.against != NULL)
 		contradiction_show(c, ch, d->end.against, s);
 	else if (d->end.code != ALARM_SIGNATURE)
@@ -164,6 +189,7 @@ static enum err alarm_store(struct core *c, struct shown *s, const char *ending)
 		e = alarm_write(&s->alarm, &s->file);
 	alarm_file_name(&s->alarm, name);
 	strncat(name, ending, sizeof name - strlen(name) - 1);
+	core_news(c, NEWS_ALARM_RAISED, name); /* also when it cannot be kept */
 	if (e == ERR_OK)
 		e = alarm_path(c, name, path);
 	if (e == ERR_OK)
@@ -227,6 +253,20 @@ static void said_count(void *arg, const char *name, const struct alarm *a, size_
 	count->bytes += size;
 }
 
+/* Of our own cards the newest by whose log key the note is signed. */
+static void said_card(const struct keyring *ring, const struct note *note, const char *origin, struct alarm *a)
+{
+	for (unsigned i = ring->n; i-- > 0;) {
+		const struct public_key *key = card_log_key(ring->card[i], a->channel);
+
+		for (unsigned k = 0; key != NULL && k < note->n; k++)
+			if (note_signed_by(note, k, bytes_text(origin), key)) {
+				a->card = keyring_note(ring, i);
+				return;
+			}
+	}
+}
+
 /* The channel that a note is of, when it is of one between us and this partner. */
 static void said_place(const struct core_partner *p, const char *self, struct alarm *a)
 {
@@ -241,6 +281,7 @@ static void said_place(const struct core_partner *p, const char *self, struct al
 		if (strcmp(o.author, self) != 0 || strcmp(o.reader, p->name) != 0)
 			continue;
 		snprintf(a->channel, sizeof a->channel, "%s", o.channel);
+		said_card(&p->core->papers.keyring[0], &note, head.origin, a);
 		return;
 	}
 }
@@ -258,7 +299,7 @@ static void said_fill(struct core_partner *p, const struct alarm_frame *f, struc
 	a->because = bytes_text("the partner sent an ALARM frame");
 	a->note[0] = f->note[0];
 	a->note[1] = f->note[1];
-	a->card = buffer_bytes(&p->core->card_note);
+	a->card = note_in_use(&p->core->papers.keyring[0]);
 	said_place(p, self, a);
 }
 
@@ -324,29 +365,11 @@ static void alarm_recall(void *arg, const char *name, const struct alarm *a, siz
 				channel_freeze_by(&c->partner[i].channel[k], name);
 }
 
-static enum err card_note_read(const struct core *c, const char *rest, struct buffer *out)
-{
-	char	 path[CONFIG_PATH_MOST];
-	enum err e = config_path(c->process->config, rest, path);
-
-	out->most = CARD_MOST;
-	return e == ERR_OK ? file_read(path, out) : e;
-}
-
 enum err core_alarms_recall(struct core *c)
 {
-	char	 rest[PARTY_MOST + 24];
-	enum err e;
+	enum err e = alarms_each(c, ALARM_ENDING, alarm_recall, c);
 
-	snprintf(rest, sizeof rest, "%s.card", c->process->config->party);
-	e = card_note_read(c, rest, &c->card_note);
-	for (unsigned i = 0; i < c->npartners && e == ERR_OK; i++) {
-		snprintf(rest, sizeof rest, "partners/%s.card", c->partner[i].name);
-		e = card_note_read(c, rest, &c->partner[i].card_note);
-	}
-	if (e == ERR_OK)
-		e = alarms_each(c, ALARM_ENDING, alarm_recall, c);
 	if (e != ERR_OK)
-		journal(LEVEL_ERROR, err_name(e), "cards and alarms cannot be read at the start: %s", err_text(e, LANG_EN));
+		journal(LEVEL_ERROR, err_name(e), "alarms cannot be read at the start: %s", err_text(e, LANG_EN));
 	return e;
 }

@@ -6,9 +6,9 @@
 
 #define MESSAGE_MOST (192u * 1024)
 
-static void desk_send(struct core *c, enum message_type type, struct bytes payload)
+void core_desk_send(struct core *c, enum message_type type, struct bytes payload)
 {
-	if (c->desk != NULL && pipe_send(c->desk, (uint8_t)type, payload, -1) != ERR_OK)
+	if (c->desk != NULL && !c->desk_told && pipe_send(c->desk, (uint8_t)type, payload, -1) != ERR_OK)
 		journal(LEVEL_WARNING, "desk", "the desk cannot be reached");
 }
 
@@ -77,7 +77,7 @@ static size_t state_write(uint8_t *memory, uint32_t ticket, bool final, bool rep
 }
 
 /* u8 type | u32 length | payload, until the commit. */
-static void after_add(struct core *c, enum message_type type, struct bytes payload)
+void core_desk_after(struct core *c, enum message_type type, struct bytes payload)
 {
 	uint8_t	       head[5];
 	struct builder b = builder_on(head, sizeof head);
@@ -88,6 +88,7 @@ static void after_add(struct core *c, enum message_type type, struct bytes paylo
 	if (buffer_add(&c->after, builder_bytes(&b)) == ERR_OK && buffer_add(&c->after, payload) == ERR_OK)
 		return;
 	c->after.n = before; /* the ledger has it: who asked can ask what became of it */
+	c->untold = true;
 	journal(LEVEL_WARNING, "desk", "more answers wait for the commit than their limit: one is not told");
 }
 
@@ -100,7 +101,7 @@ void core_desk_report(struct core *c, const struct duty *d)
 	if (waiter_ticket(c, d->exchange.ticket, &ticket)) {
 		n = state_write(memory, ticket, d->exchange.final, false, d->exchange.exchange);
 		if (n > 0)
-			after_add(c, DESK_STATE, bytes_of(memory, n));
+			core_desk_after(c, DESK_STATE, bytes_of(memory, n));
 	}
 	const struct core_waiter *w = waiter_of(c, d->exchange.ticket);
 	if (d->exchange.final || (w != NULL && w->once))
@@ -115,7 +116,7 @@ void core_desk_flush(struct core *c)
 		uint8_t	     type = cursor_u8(&cur);
 		struct bytes payload = cursor_take(&cur, cursor_u32(&cur));
 
-		desk_send(c, (enum message_type)type, payload);
+		core_desk_send(c, (enum message_type)type, payload);
 	}
 	c->after.n = 0;
 }
@@ -128,7 +129,7 @@ static void refused_send(struct core *c, uint32_t ticket, const struct decision 
 	build_u32(&b, ticket);
 	decision_write(&b, decision);
 	if (b.err == ERR_OK)
-		desk_send(c, DESK_REFUSED, builder_bytes(&b));
+		core_desk_send(c, DESK_REFUSED, builder_bytes(&b));
 }
 
 void core_desk_refuse(struct core *c, const struct duty *d)
@@ -150,12 +151,12 @@ void core_desk_permit(struct core *c, const struct duty *d)
 		build_u32(&b, ticket);
 		build_u16(&b, d->ask.clause);
 		build_u64(&b, d->ask.used);
-		desk_send(c, DESK_PERMITTED, builder_bytes(&b));
+		core_desk_send(c, DESK_PERMITTED, builder_bytes(&b));
 	}
 	waiter_done(c, d->ask.ticket);
 }
 
-static void failed_send(struct core *c, uint32_t ticket, enum failure failure, uint64_t since_ms, const char *cause)
+void core_desk_failed(struct core *c, uint32_t ticket, enum failure failure, uint64_t since_ms, const char *cause)
 {
 	uint8_t	       memory[512];
 	struct builder b = builder_on(memory, sizeof memory);
@@ -165,7 +166,7 @@ static void failed_send(struct core *c, uint32_t ticket, enum failure failure, u
 	build_u64(&b, since_ms);
 	build_bytes16(&b, bytes_text(cause));
 	if (b.err == ERR_OK)
-		desk_send(c, DESK_FAILED, builder_bytes(&b));
+		core_desk_send(c, DESK_FAILED, builder_bytes(&b));
 }
 
 static enum failure failure_of(enum channel_failure f)
@@ -190,7 +191,7 @@ void core_desk_fail(struct core *c, struct core_partner *p, const struct duty *d
 	uint32_t ticket;
 
 	if (waiter_ticket(c, d->ask.ticket, &ticket))
-		failed_send(c, ticket, failure_of(d->ask.failure), p->since_ms, p->cause);
+		core_desk_failed(c, ticket, failure_of(d->ask.failure), p->since_ms, p->cause);
 	waiter_done(c, d->ask.ticket);
 }
 
@@ -242,6 +243,15 @@ static struct target target_find(struct core *c, const struct ask *ask, bool as_
 	return best;
 }
 
+/* Where it is wrong: another partner has this clause, or none has. */
+static const char *clause_pointer(struct core *c, const struct ask *ask)
+{
+	struct ask anybody = *ask;
+
+	anybody.to = BYTES_NONE;
+	return target_find(c, &anybody, false).agreement != NULL ? "/to" : "/clause";
+}
+
 static void clause_refuse(struct core *c, const struct ask *ask)
 {
 	struct decision d = {.refusal = REFUSAL_CLAUSE};
@@ -249,7 +259,7 @@ static void clause_refuse(struct core *c, const struct ask *ask)
 
 	memcpy(d.found, ask->clause.at, n);
 	snprintf(d.rule, sizeof d.rule, "clause");
-	snprintf(d.pointer, sizeof d.pointer, ask->to.n > 0 ? "/to" : "/clause");
+	snprintf(d.pointer, sizeof d.pointer, "%s", clause_pointer(c, ask));
 	refused_send(c, ask->ticket, &d);
 }
 
@@ -266,7 +276,7 @@ static bool replayed(struct core *c, const struct ask *ask)
 	if (ask->key.n == 0 || ask->dry_run || store_key_find(c->store, ask->account, ask->key, mid, &body) != ERR_OK)
 		return false;
 	if (!hash_equal(&body, &ask->body)) {
-		failed_send(c, ask->ticket, FAILURE_KEY_REUSED, 0, "");
+		core_desk_failed(c, ask->ticket, FAILURE_KEY_REUSED, 0, "");
 		return true;
 	}
 	arena_init(&arena, 1u << 20);
@@ -275,18 +285,19 @@ static bool replayed(struct core *c, const struct ask *ask)
 		size_t n = state_write(memory, ask->ticket, x->state > EXCHANGE_DELIVERED, true, x);
 
 		if (n > 0)
-			after_add(c, DESK_STATE, bytes_of(memory, n));
+			core_desk_after(c, DESK_STATE, bytes_of(memory, n));
 		if (!store_open_turn(c->store))
 			core_desk_flush(c);
 		c->must_commit = store_open_turn(c->store);
 	} else {
-		failed_send(c, ask->ticket, FAILURE_INTERNAL, 0, "");
+		core_desk_failed(c, ask->ticket, FAILURE_INTERNAL, 0, "");
 	}
 	arena_done(&arena);
 	return true;
 }
 
-static void ask_come(struct core *c, const struct ask *ask)
+/* `held`: what would be kept while its partner comes back; empty: it has waited. */
+static void ask_come(struct core *c, const struct ask *ask, struct bytes held)
 {
 	struct target	     t = target_find(c, ask, true);
 	struct channel_event event = {.type = EVENT_ASK};
@@ -299,9 +310,11 @@ static void ask_come(struct core *c, const struct ask *ask)
 		clause_refuse(c, ask);
 		return;
 	}
+	if (!ask->dry_run && held.n > 0 && core_hold(c, t.channel, t.agreement, held))
+		return;
 	uint32_t waiter = waiter_new(c, ask->ticket);
 	if (waiter == NO_WAITER) {
-		failed_send(c, ask->ticket, FAILURE_BUSY, 0, "");
+		core_desk_failed(c, ask->ticket, FAILURE_BUSY, 0, "");
 		return;
 	}
 	event.ask = (struct channel_ask){.ticket = waiter,
@@ -315,6 +328,14 @@ static void ask_come(struct core *c, const struct ask *ask)
 	c->asking = ask;
 	core_step(c, t.channel, &event);
 	c->asking = NULL;
+}
+
+void core_desk_ask(struct core *c, struct bytes payload, bool may_wait)
+{
+	static struct ask ask; /* large; one is read at a time */
+
+	if (ask_read(payload, &ask) == ERR_OK)
+		ask_come(c, &ask, may_wait ? payload : BYTES_NONE);
 }
 
 /* ---- a withdrawal ---- */
@@ -348,12 +369,13 @@ static void cancel_step(struct core *c, struct core_channel *ch, const struct wi
 	uint32_t	     waiter = waiter_new(c, w->ticket);
 
 	if (waiter == NO_WAITER) {
-		failed_send(c, w->ticket, FAILURE_BUSY, 0, "");
+		core_desk_failed(c, w->ticket, FAILURE_BUSY, 0, "");
 		return;
 	}
 	waiter_of(c, waiter)->once = true;
 	exchange_id_write(w->mid, id);
-	journal(LEVEL_INFO, "cancel", "account %.*s withdraws %s", (int)w->account.n, (const char *)w->account.at, id);
+	const struct journal_about about = {.id = id, .partner = ch->partner->name};
+	journal_about(LEVEL_INFO, "cancel", &about, "account %.*s withdraws %s", (int)w->account.n, (const char *)w->account.at, id);
 	event.cancel.ticket = waiter;
 	memcpy(event.cancel.mid, w->mid, MID_SIZE);
 	core_step(c, ch, &event);
@@ -367,11 +389,11 @@ static void cancel_come(struct core *c, const struct withdrawal *w)
 	enum err     e = asked_find(c, w->mid, &asked);
 
 	if (e != ERR_OK)
-		failed_send(c, w->ticket, e == ERR_NOT_FOUND ? FAILURE_NOT_FOUND : FAILURE_INTERNAL, 0, "");
+		core_desk_failed(c, w->ticket, e == ERR_NOT_FOUND ? FAILURE_NOT_FOUND : FAILURE_INTERNAL, 0, "");
 	else if (asked.state > EXCHANGE_DELIVERED)
-		failed_send(c, w->ticket, FAILURE_ENDED, 0, "");
+		core_desk_failed(c, w->ticket, FAILURE_ENDED, 0, "");
 	else if (asked.channel == NULL)
-		failed_send(c, w->ticket, FAILURE_UNREACHABLE, 0, "");
+		core_desk_failed(c, w->ticket, FAILURE_UNREACHABLE, 0, "");
 	else
 		cancel_step(c, asked.channel, w);
 }
@@ -391,6 +413,34 @@ static void channels_that(const struct core_partner *p, channel_is *is, char *ou
 			n += (size_t)snprintf(out + n, size - n, "%s%s", n > 0 ? "," : "", p->channel[i].name);
 }
 
+/* In force: agreed in both logs of every channel that the agreement has clauses for. */
+static bool in_force(const struct core_partner *p, const struct agreement *a)
+{
+	unsigned n = 0;
+
+	for (unsigned k = 0; k < p->nchannels; k++) {
+		bool has = false;
+
+		for (unsigned i = 0; i < a->nclauses && !has; i++)
+			has = strcmp(a->clause[i].channel, p->channel[k].name) == 0;
+		if (has && !channel_in_force(p->channel[k].channel, a))
+			return false;
+		n += has;
+	}
+	return n > 0;
+}
+
+static uint32_t in_force_with(const struct core_partner *p)
+{
+	const struct papers *papers = &p->core->papers;
+	uint32_t	     n = 0;
+
+	for (unsigned i = 0; i < papers->nagreements; i++)
+		if (agreement_party(papers->agreement[i], bytes_text(p->name)) >= 0)
+			n += in_force(p, papers->agreement[i]);
+	return n;
+}
+
 static void partners_send(struct core *c, uint32_t ticket)
 {
 	static uint8_t memory[CONFIG_PARTNERS_MOST * (sizeof(struct partner_state) + 16)];
@@ -400,7 +450,11 @@ static void partners_send(struct core *c, uint32_t ticket)
 	build_u16(&b, (uint16_t)c->npartners);
 	for (unsigned i = 0; i < c->npartners; i++) {
 		const struct core_partner *p = &c->partner[i];
-		struct partner_state	   s = {.connected = p->up && p->hello_done && !p->closing, .since_ms = p->since_ms};
+		struct partner_state	   s = {.connected = core_connected(p),
+						      .since_ms = p->since_ms,
+						      .in_force = in_force_with(p),
+						      .skew_known = p->skew_known,
+						      .skew_ms = p->skew_ms};
 
 		snprintf(s.name, sizeof s.name, "%s", p->name);
 		snprintf(s.cause, sizeof s.cause, "%s", p->cause);
@@ -412,10 +466,21 @@ static void partners_send(struct core *c, uint32_t ticket)
 		partner_state_write(&b, &s);
 	}
 	if (b.err == ERR_OK)
-		desk_send(c, DESK_PARTNERS_ARE, builder_bytes(&b));
+		core_desk_send(c, DESK_PARTNERS_ARE, builder_bytes(&b));
 }
 
 /* ---- quotas ---- */
+
+/* By either side, whoever asks under the clause. */
+uint64_t core_quota_used(const struct core *c, const struct core_partner *p, const struct agreement *a, const struct clause *clause, int32_t day)
+{
+	int party = agreement_party(a, bytes_text(c->process->config->party));
+
+	for (unsigned k = 0; k < p->nchannels; k++)
+		if (strcmp(p->channel[k].name, clause->channel) == 0)
+			return channel_quota_used(p->channel[k].channel, clause->asks == (unsigned)party, &a->id, clause->number, day);
+	return 0;
+}
 
 static bool quota_add(struct buffer *out, const struct quota_used *q)
 {
@@ -458,29 +523,37 @@ static void quotas_send(struct core *c, uint32_t ticket)
 	for (unsigned i = 0; i < c->papers.nagreements && whole; i++)
 		whole = quotas_add(c, &out, c->papers.agreement[i], today);
 	if (whole)
-		desk_send(c, DESK_QUOTAS_ARE, buffer_bytes(&out));
+		core_desk_send(c, DESK_QUOTAS_ARE, buffer_bytes(&out));
 	buffer_done(&out);
 }
 
 static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
 {
-	static struct ask ask; /* large; one is read at a time */
 	struct core	 *c = arg;
 	struct cursor	  cur = cursor_on(payload);
 	struct withdrawal withdrawal;
 
 	if (fd >= 0)
 		evutil_closesocket(fd);
+	c->desk_left = c->desk_left || type == DESK_LEFT;
+	if (c->leaving)
+		return; /* the next core is asked */
 	core_clock(c);
 	c->active = true;
-	if (type == DESK_ASK && ask_read(payload, &ask) == ERR_OK)
-		ask_come(c, &ask);
+	if (type == DESK_ASK)
+		core_desk_ask(c, payload, true);
 	else if (type == DESK_CANCEL && withdrawal_read(payload, &withdrawal) == ERR_OK)
 		cancel_come(c, &withdrawal);
 	else if (type == DESK_PARTNERS)
 		partners_send(c, cursor_u32(&cur));
 	else if (type == DESK_QUOTAS)
 		quotas_send(c, cursor_u32(&cur));
+	else if (type == DESK_METRICS)
+		core_metrics_send(c, cursor_u32(&cur));
+	else if (type == FETCH_LIST)
+		core_fetch_list(c, payload);
+	else if (type == FETCH_ANSWER)
+		core_fetch_answer(c, payload);
 }
 
 static void on_closed(void *arg, enum err why unused_arg)
@@ -497,4 +570,16 @@ void core_desk_peer(struct core *c, int fd)
 	pipe_free(c->desk);
 	c->desk_life++;
 	c->desk = pipe_new(c->process->base, fd, on_message, on_closed, c);
+}
+
+/* What was taken was answered with this turn's commit, at least with `accepted`. When somebody could not be told, the desk must not ask again. */
+bool core_desk_leave(struct core *c)
+{
+	if (!c->leaving || c->untold || c->desk == NULL)
+		return true;
+	if (!c->desk_told)
+		core_desk_send(c, DESK_LEAVING, BYTES_NONE);
+	c->desk_told = true;
+	pipe_flush(c->desk);
+	return c->desk_left;
 }

@@ -96,6 +96,7 @@ static void question_store(struct core *c, struct core_channel *ch, const struct
 
 	row.day = quota_day(c, x);
 	stored(c, store_exchange_add(c->store, &row), "a question");
+	core_count(c, x);
 	if (x->ours && ask != NULL && ask->key.n > 0)
 		stored(c, store_key_add(c->store, ask->account, ask->key, x->mid, &ask->body, c->now_ms), "an Idempotency-Key");
 }
@@ -113,8 +114,13 @@ static void answer_store(struct core *c, struct core_channel *ch, const struct e
 	struct exchange_row row = row_of(c, ch, x);
 
 	stored(c, store_exchange_answer(c->store, &row), "an answer");
-	if (x->ours)
-		c->must_commit = true; /* an application waits for it */
+	core_count(c, x);
+	if (!x->ours)
+		core_fetch_end(c, ch, x->mid);
+	if (!x->ours)
+		return;
+	c->must_commit = true; /* an application waits for it */
+	core_news_place(c, news_of_end(x), row.question_log, row.question_index);
 }
 
 /* ---- frames ---- */
@@ -187,6 +193,8 @@ static void checkpoint_resend(struct core *c, struct core_channel *ch, const str
 	if (e == ERR_NOT_FOUND)
 		return;
 	stored(c, e, "a checkpoint to send again");
+	if (!channel_may_show(ch->channel, &d->resend.epoch, head.size, &head.root, &head.sig))
+		return; /* the key is revoked since: the GENESIS that follows covers these entries */
 	struct checkpoint_frame f = {.log = d->resend.log, .size = head.size, .root = head.root, .sig = head.sig};
 	checkpoint_frame_write(&b, &f);
 	if (e == ERR_OK && b.err == ERR_OK)
@@ -246,6 +254,15 @@ static void alarm_raise(struct core *c, struct core_channel *ch, const struct du
 	}
 	journal(LEVEL_ERROR, "alarm", ALARM_WORDS "; the channel is frozen, the others go on", ch->name, ch->partner->name, d->end.text);
 	core_alarm_keep(c, ch, d);
+}
+
+/* The card of a KEYS entry was shown in HELLO before; one that comes here first counts as well. */
+static void card_come(struct core_partner *p, struct bytes note)
+{
+	enum err e = core_card_come(p, note);
+
+	if (e != ERR_OK && e != ERR_EXISTS && e != ERR_ORDER)
+		journal(LEVEL_ERROR, "card-refused", "%s put a card into its log that is not taken: %s", p->name, card_succeeds_text(e, LANG_EN));
 }
 
 /* ---- the switch ---- */
@@ -315,6 +332,9 @@ static void perform(struct core *c, struct core_channel *ch, const struct duty *
 		break;
 	case DUTY_LOOKUP:
 		core_worker_ask(c, ch, d);
+		break;
+	case DUTY_CARD:
+		card_come(ch->partner, d->card);
 		break;
 	case DUTY_ALARM:
 		alarm_raise(c, ch, d);

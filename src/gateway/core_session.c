@@ -3,6 +3,7 @@
 
 #include "crypto/random.h"
 #include "gateway/core.h"
+#include "wire/paper.h"
 
 /* ---- ending ---- */
 
@@ -25,7 +26,9 @@ static void session_end(struct core_partner *p, struct bytes why)
 	struct channel_event down = {.type = EVENT_DISCONNECTED};
 	bool		     was_up = p->up;
 
-	p->up = p->hello_sent = p->hello_done = false;
+	if (p->up && p->hello_sent && p->hello_done)
+		core_news(p->core, NEWS_PARTNER_DOWN, p->name);
+	p->up = p->hello_sent = p->hello_done = p->skew_known = false;
 	p->out.n = 0;
 	cause_set(p, why);
 	if (!was_up)
@@ -40,11 +43,14 @@ void core_session_close(struct core_partner *p, uint16_t code, const char *text)
 	uint8_t		   memory[1024];
 	struct builder	   b = builder_on(memory, sizeof memory);
 	struct close_frame f = {.code = code, .text = bytes_text(text)};
+	enum level	   level = code == CLOSE_NORMAL || code == CLOSE_RESTART ? LEVEL_INFO : LEVEL_WARNING;
 
 	if (!p->up || p->closing)
 		return;
-	journal(LEVEL_WARNING, "session-closed", "the session with %s ends: %s", p->name, text);
+	journal(level, "session-closed", "the session with %s ends: %s", p->name, text);
 	p->closing = true;
+	if (code == CLOSE_RESTART)
+		core_await(p);
 	close_frame_write(&b, &f);
 	if (buffer_add(&p->out, builder_bytes(&b)) == ERR_OK)
 		core_out_flush(p);
@@ -53,6 +59,11 @@ void core_session_close(struct core_partner *p, uint16_t code, const char *text)
 	build_bytes16(&b, bytes_text(text));
 	if (p->link != NULL && pipe_send(p->link, LINK_CLOSE, builder_bytes(&b), -1) != ERR_OK)
 		journal(LEVEL_WARNING, "link", "the link of %s cannot be reached", p->name);
+}
+
+bool core_connected(const struct core_partner *p)
+{
+	return p->up && p->hello_done && !p->closing;
 }
 
 /* ---- HELLO ---- */
@@ -77,6 +88,7 @@ static enum err hello_fill(struct core_partner *p)
 	random_bytes(h->session, sizeof h->session);
 	h->party = bytes_text(p->core->process->config->party);
 	h->card_serial = papers->card[0]->serial;
+	h->card = core_hello_cards(p->core);
 	for (unsigned i = 0; i < papers->nagreements && h->nagreements < HELLO_AGREEMENTS_MOST; i++)
 		if (agreement_party(papers->agreement[i], bytes_text(p->name)) >= 0)
 			h->agreement[h->nagreements++] = papers->agreement[i]->id;
@@ -99,9 +111,12 @@ static void both_known(struct core_partner *p)
 	if (!p->hello_sent || !p->hello_done)
 		return;
 	p->since_ms = p->core->now_ms;
+	core_news(p->core, NEWS_PARTNER_UP, p->name);
 	journal(LEVEL_INFO, "session", "session with %s: %u agreements there, %u here", p->name, p->theirs->nagreements, p->mine->nagreements);
 	for (unsigned i = 0; i < p->nchannels && !p->closing; i++)
 		core_step(p->core, &p->channel[i], &event);
+	if (!p->closing)
+		core_pairing_say(p);
 }
 
 void core_hello_try(struct core_partner *p)
@@ -149,13 +164,8 @@ static void hello_come(struct core_partner *p, struct bytes payload)
 		core_session_close(p, CLOSE_VERSION, "no protocol version in common");
 		return;
 	}
-	if (p->theirs->card_serial < p->card->serial) {
-		core_session_close(p, CLOSE_CARD, "the card serial is lower than one shown before");
+	if (!core_hello_card(p))
 		return;
-	}
-	if (p->theirs->card_serial > p->card->serial)
-		journal(LEVEL_WARNING, "card", "%s uses card serial %llu, held here is %llu", p->name, (unsigned long long)p->theirs->card_serial,
-			(unsigned long long)p->card->serial);
 	memset(p->by_peer, 0, sizeof p->by_peer);
 	for (unsigned i = 0; i < p->theirs->nown; i++)
 		p->by_peer[i] = channel_of(p, p->theirs->own[i].origin);
@@ -293,8 +303,12 @@ static enum err close_come(struct core_partner *p, struct bytes payload)
 
 	if (e != ERR_OK)
 		return e;
-	said(p, f.code == CLOSE_NORMAL || f.code == CLOSE_SUPERSEDED ? LEVEL_INFO : LEVEL_WARNING, "partner-closed", f.code, f.text);
+	said(p, f.code == CLOSE_NORMAL || f.code == CLOSE_SUPERSEDED || f.code == CLOSE_RESTART ? LEVEL_INFO : LEVEL_WARNING, "partner-closed", f.code, f.text);
 	cause_set(p, f.text);
+	if (f.code == CLOSE_RESTART)
+		core_await(p);
+	else if (f.code == CLOSE_NORMAL)
+		p->awaited_until_ms = 0; /* it said that it goes */
 	return ERR_OK;
 }
 
@@ -335,6 +349,8 @@ static enum err frame_come(struct core_partner *p, const struct frame *f)
 		return ack_come(p, f->payload);
 	case FRAME_ALARM:
 		return alarm_come(p, f->payload);
+	case FRAME_PAPER:
+		return core_paper_come(p, f->payload);
 	default:
 		return f->type >= 0x80 ? ERR_OK : ERR_PROTOCOL;
 	}
@@ -376,6 +392,12 @@ static void link_up(struct core_partner *p, uint32_t session)
 	core_hello_try(p);
 }
 
+static void skew_come(struct core_partner *p, int32_t ms)
+{
+	p->skew_known = true;
+	p->skew_ms = ms;
+}
+
 static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
 {
 	struct core_partner *p = arg;
@@ -400,6 +422,8 @@ static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
 		session_end(p, cursor_take16(&cur, CLOSE_TEXT_MOST));
 	else if (type == LINK_FRAMES)
 		frames_come(p, cursor_rest(&cur));
+	else if (type == LINK_SKEW)
+		skew_come(p, (int32_t)cursor_u32(&cur));
 }
 
 static void on_closed(void *arg, enum err why unused_arg)
@@ -407,6 +431,8 @@ static void on_closed(void *arg, enum err why unused_arg)
 	struct core_partner *p = arg;
 
 	core_clock(p->core);
+	if (p->up)
+		core_await(p);
 	session_end(p, bytes_text("the link process ended"));
 	pipe_free(p->link);
 	p->link = NULL;
@@ -423,4 +449,5 @@ void core_link_peer(struct core *c, unsigned which, int fd)
 	session_end(p, bytes_text("the link process was restarted"));
 	pipe_free(p->link);
 	p->link = pipe_new(c->process->base, fd, on_message, on_closed, p);
+	core_pins_say(p); /* it knows only the card that people put there */
 }

@@ -16,24 +16,22 @@ static struct core_channel *channel_named(struct core_partner *p, const char *na
 
 static enum err channel_make(struct core *c, struct core_partner *p, const char *name, struct core_channel **out)
 {
-	const struct public_key *log = card_log_key(p->card, name);
-	const struct public_key *receipt = card_receipt_key(p->card, name);
-	const struct public_key *own = card_log_key(c->papers.card[0], name);
-	struct channel_setup	 setup = {.self = c->process->config->party, .peer = p->name, .name = name};
+	struct channel_setup setup = {.self = c->process->config->party,
+				      .peer = p->name,
+				      .name = name,
+				      .own = &c->papers.keyring[0],
+				      .theirs = papers_keyring(&c->papers, p->name)};
 
-	if (log == NULL || receipt == NULL) {
+	if (card_log_key(p->card, name) == NULL || card_receipt_key(p->card, name) == NULL) {
 		journal(LEVEL_ERROR, "key", "the card of %s names no key for channel %s", p->name, name);
 		return ERR_KEY;
 	}
-	if (own == NULL) {
+	if (card_log_key(c->papers.card[0], name) == NULL) {
 		journal(LEVEL_ERROR, "key", "our own card names no key for channel %s", name);
 		return ERR_KEY;
 	}
 	if (p->nchannels == CORE_CHANNELS_MOST)
 		return ERR_TOO_LONG;
-	setup.own_log_key = *own;
-	setup.peer_log_key = *log;
-	setup.peer_receipt_key = *receipt;
 	random_bytes(setup.seed, sizeof setup.seed);
 	struct core_channel *ch = &p->channel[p->nchannels];
 	ch->channel = channel_new(&setup);
@@ -79,6 +77,7 @@ static enum err partner_make(struct core *c, struct core_partner *p, const char 
 	p->card = papers_card(&c->papers, name);
 	p->out.most = CORE_OUT_MOST;
 	p->since_ms = c->now_ms;
+	core_await(p);
 	p->mine = calloc(1, sizeof *p->mine);
 	p->theirs = calloc(1, sizeof *p->theirs);
 	p->theirs_bytes = malloc(FRAME_REST_MOST);
@@ -115,6 +114,10 @@ enum err core_papers(struct core *c)
 	for (unsigned i = 0; i < config->npartners && e == ERR_OK; i++) {
 		c->npartners++;
 		e = partner_make(c, &c->partner[i], config->partner[i].name);
+	}
+	if (e == ERR_OK) {
+		core_pairing_read(c);
+		core_house_read(c);
 	}
 	return e;
 }
@@ -209,13 +212,13 @@ static bool row_collect(void *arg, const struct log_row *row)
 	return true;
 }
 
-#define AGREE_SCAN_MOST (2 + CHANNEL_AGREEMENTS_MOST) /* GENESIS, TALLY and one AGREE each stand first */
+#define AGREE_SCAN_MOST (3 + CHANNEL_AGREEMENTS_MOST) /* GENESIS, TALLY, KEYS and one AGREE each stand first */
 
 struct agrees {
 	struct recalled_agree at[AGREE_SCAN_MOST];
 	unsigned	      n;
 	struct epoch	      previous; /* that GENESIS names */
-	bool		      loud;	/* an entry of another kind than GENESIS, TALLY and AGREE */
+	bool		      loud;	/* an entry of another kind than these */
 };
 
 static void previous_collect(const struct header *h, struct epoch *out)
@@ -236,7 +239,7 @@ static bool agree_collect(void *arg, const struct entry_row *row)
 		return true;
 	if (h.kind == KIND_GENESIS)
 		previous_collect(&h, &a->previous);
-	a->loud = a->loud || (h.kind != KIND_GENESIS && h.kind != KIND_TALLY && h.kind != KIND_AGREE);
+	a->loud = a->loud || (h.kind != KIND_GENESIS && h.kind != KIND_TALLY && h.kind != KIND_KEYS && h.kind != KIND_AGREE);
 	if (h.kind != KIND_AGREE)
 		return true;
 	a->at[a->n++] = (struct recalled_agree){h.agreement, h.index};
@@ -483,8 +486,10 @@ void core_unanswered(struct core *c, struct core_channel *ch)
 	struct open_questions o = {0};
 	enum err	      e = store_exchanges_open(c->store, ch->partner->name, ch->name, false, open_collect, &o);
 
+	c->asking_again = true;
 	for (size_t i = 0; e == ERR_OK && i < o.n; i++)
 		unanswered_step(c, ch, &o.at[i]);
+	c->asking_again = false;
 	free(o.at);
 }
 
@@ -506,7 +511,7 @@ static void partner_done(struct core_partner *p)
 		channel_done(&p->channel[k]);
 	pipe_free(p->link);
 	buffer_done(&p->out);
-	buffer_done(&p->card_note);
+	buffer_done(&p->half);
 	free(p->mine);
 	free(p->theirs);
 	free(p->theirs_bytes);
@@ -527,14 +532,18 @@ void core_done(struct core *c)
 	pipe_free(c->desk);
 	for (unsigned i = 0; i < CONFIG_PROVIDERS_MOST; i++)
 		pipe_free(c->worker[i].pipe);
+	core_fetch_done(c);
 	store_close(c->store);
 	papers_done(&c->papers);
 	event_done(c->tick);
 	event_done(c->wait);
 	event_done(c->stop);
-	buffer_done(&c->card_note);
+	core_held_done(c);
+	core_counts_done(c);
 	buffer_done(&c->after);
 	buffer_done(&c->failed);
+	buffer_done(&c->house);
+	buffer_done(&c->officers);
 	free(c->handle);
 	free(c->lookup);
 	free(c->lookup_free);

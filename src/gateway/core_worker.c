@@ -78,18 +78,28 @@ static enum err lookup_send(struct core *c, const struct core_lookup *l, const s
 
 void core_worker_ask(struct core *c, struct core_channel *ch, const struct duty *d)
 {
+	if (core_house_ask(c, ch, d))
+		return;
 	const struct clause *clause = agreement_clause(d->lookup.agreement, d->lookup.clause);
 	int		     provider = clause ? provider_of(c, ch, clause->name) : -1;
 
 	if (provider < 0)
 		journal(LEVEL_WARNING, "no-provider", "clause %u (%s) has no provider in the configuration", d->lookup.clause,
 			clause ? clause->name : "?");
+	if (provider >= 0 && c->process->config->provider[provider].source == SOURCE_FETCH) {
+		if (!core_fetch_ask(c, ch, d, (unsigned)provider))
+			fail_later(c, ch, d->lookup.ticket);
+		return;
+	}
 	if (provider < 0 || c->worker[provider].pipe == NULL || c->nlookup_free == 0 || ch->partner->lookups >= CORE_LOOKUPS_EACH) {
+		if (provider >= 0)
+			c->worker[provider].failed++;
 		fail_later(c, ch, d->lookup.ticket);
 		return;
 	}
 	struct core_lookup *l = &c->lookup[c->lookup_free[--c->nlookup_free]];
-	*l = (struct core_lookup){ch, d->lookup.ticket, l->generation + 1, (unsigned)provider};
+	*l = (struct core_lookup){ch, d->lookup.ticket, l->generation + 1, (unsigned)provider, {0}};
+	memcpy(l->mid, d->lookup.mid, MID_SIZE);
 	ch->partner->lookups++;
 	if (lookup_send(c, l, d, (unsigned)provider) != ERR_OK) {
 		fail_later(c, ch, l->ticket);
@@ -114,6 +124,33 @@ static enum lookup_outcome outcome_of(enum outcome outcome)
 	return FOUND_ERROR;
 }
 
+/* A worker names its cause by a code of its own list; anything else from there is not repeated. */
+static bool is_code(struct bytes text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if ((text.at[i] < 'a' || text.at[i] > 'z') && text.at[i] != '-')
+			return false;
+	return text.n > 0 && text.n <= 32;
+}
+
+/* Which exchange had no answer of its source: the worker's own line says why, once in a while. */
+static void failed_tell(struct core *c, unsigned which, const struct core_lookup *l, struct bytes cause)
+{
+	struct core_worker  *w = &c->worker[which];
+	char		     id[29];
+	struct journal_about about = {.id = id, .partner = l->channel->partner->name, .clause = c->process->config->provider[which].clause};
+	uint64_t	     now_s = c->now_ms / 1000;
+
+	w->failed++;
+	w->told = w->told_s == now_s ? w->told + 1 : 1;
+	w->told_s = now_s;
+	if (w->told > CORE_FAILED_TOLD_MOST)
+		return;
+	exchange_id_write(l->mid, id);
+	journal_about(LEVEL_INFO, "lookup-failed", &about, "the source gave no answer: %.*s", is_code(cause) ? (int)cause.n : 19,
+		      is_code(cause) ? (const char *)cause.at : "its process is away");
+}
+
 /* A worker speaks of its own provider's lookups alone. */
 static struct core_lookup *lookup_of(struct core *c, unsigned which, uint64_t ticket)
 {
@@ -127,7 +164,7 @@ static struct core_lookup *lookup_of(struct core *c, unsigned which, uint64_t ti
 
 static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
 {
-	const struct core_worker *w = arg;
+	struct core_worker	 *w = arg;
 	struct core		 *c = w->core;
 	struct cursor		  cur = cursor_on(payload);
 	struct core_lookup	 *l = lookup_of(c, w->which, cursor_u64(&cur));
@@ -140,6 +177,8 @@ static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
 		return;
 	if (found_read(payload, &found) == ERR_OK)
 		event.found.outcome = outcome_of(found.outcome);
+	if (event.found.outcome == FOUND_ERROR)
+		failed_tell(c, w->which, l, found.reason);
 	event.found.ticket = l->ticket;
 	event.found.fields = &found.fields;
 	event.found.reason = found.reason;
@@ -157,6 +196,7 @@ static void lost(struct core *c, unsigned which)
 
 		if (l->channel == NULL || l->provider != which)
 			continue;
+		failed_tell(c, which, l, BYTES_NONE);
 		fail_later(c, l->channel, l->ticket);
 		lookup_free(c, l);
 	}

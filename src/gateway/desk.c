@@ -1,26 +1,22 @@
-/* desk.c: the doors, who may in, what is asked of whom. */
+/* desk.c: the routes, who may in, what is asked of whom. */
 #include "gateway/desk.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
-#include <event2/listener.h>
 
 #include "net/http.h"
 
 #define TOKENS_COARSE_MS 50 /* a folder's time may stand still this long: what was read sooner after it is read again */
-#define LISTEN_BACKLOG	 256
-#define LISTEN_PAUSE_MS	 100 /* when no descriptor is left */
 
 uint64_t desk_clock_ms(void)
 {
@@ -159,7 +155,7 @@ static uint64_t stat_ms(const struct stat *s)
 }
 
 /* Once per request, so that a revoked token is refused by the next one. */
-static void tokens_refresh(struct desk *d)
+void desk_tokens_refresh(struct desk *d)
 {
 	struct stat s;
 
@@ -179,35 +175,58 @@ const struct token *desk_token(const struct desk *d, const struct hash *hash)
 {
 	for (unsigned i = 0; i < d->tokens.n; i++)
 		if (hash_equal_secret(&d->tokens.at[i].hash, hash))
-			return &d->tokens.at[i];
+			return token_expired(&d->tokens.at[i], desk_wall_ms()) ? NULL : &d->tokens.at[i];
 	return NULL;
+}
+
+bool desk_token_sees(const struct desk *d, const struct token *token, const struct hash *agreement, uint16_t clause)
+{
+	const struct agreement *a = papers_agreement(&d->papers, agreement);
+	const struct clause    *c = a != NULL ? agreement_clause(a, clause) : NULL;
+	char			name[2 * NAME_MOST + 4] = "";
+
+	if (c != NULL)
+		snprintf(name, sizeof name, "%s/%s", c->channel, c->name);
+	return token_permits(token, bytes_text(name));
 }
 
 /* ---- routes ---- */
 
 typedef void handler_fn(struct call *c);
 
+enum entrance {
+	WITH_TOKEN,
+	NEAR_OPEN, /* without one for who is on this machine, by the Unix socket or loopback */
+	OPEN,
+};
+
 struct route {
 	enum evhttp_cmd_type method;
 	const char	    *path; /* '*' stands for one part */
 	handler_fn	    *run;
-	bool		     open; /* needs no token */
+	enum entrance	     entrance;
 };
 
 static const struct route routes[] = {
-	{EVHTTP_REQ_POST, "/v1/queries", desk_query_post, false},
-	{EVHTTP_REQ_GET, "/v1/queries/*", desk_query_get, false},
-	{EVHTTP_REQ_DELETE, "/v1/queries/*", desk_query_delete, false},
-	{EVHTTP_REQ_GET, "/v1/queries/*/evidence", desk_evidence_get, false},
-	{EVHTTP_REQ_GET, "/v1/clauses", desk_clauses_get, false},
-	{EVHTTP_REQ_GET, "/v1/clauses/*/*/request.schema.json", desk_schema_get, false},
-	{EVHTTP_REQ_GET, "/v1/status", desk_status_get, false},
-	{EVHTTP_REQ_GET, "/v1/openapi.json", desk_openapi_get, true},
-	{EVHTTP_REQ_GET, "/v1/problems/*", desk_problem_get, true},
-	{EVHTTP_REQ_GET, "/docs", desk_docs_get, true},
-	{EVHTTP_REQ_GET, "/docs/problems/*", desk_problem_page, true},
-	{EVHTTP_REQ_GET, "/healthz", desk_health_get, true},
-	{EVHTTP_REQ_GET, "/readyz", desk_ready_get, true},
+	{EVHTTP_REQ_POST, "/v1/queries", desk_query_post, WITH_TOKEN},
+	{EVHTTP_REQ_GET, "/v1/queries/*", desk_query_get, WITH_TOKEN},
+	{EVHTTP_REQ_DELETE, "/v1/queries/*", desk_query_delete, WITH_TOKEN},
+	{EVHTTP_REQ_GET, "/v1/queries/*/evidence", desk_evidence_get, WITH_TOKEN},
+	{EVHTTP_REQ_GET, "/v1/requests", desk_requests_get, WITH_TOKEN},
+	{EVHTTP_REQ_POST, "/v1/requests/*/answer", desk_answer_post, WITH_TOKEN},
+	{EVHTTP_REQ_GET, "/v1/clauses", desk_clauses_get, WITH_TOKEN},
+	{EVHTTP_REQ_GET, "/v1/clauses/*/*/request.schema.json", desk_schema_get, WITH_TOKEN},
+	{EVHTTP_REQ_GET, "/v1/clauses/*/*/answer.schema.json", desk_answer_schema_get, WITH_TOKEN},
+	{EVHTTP_REQ_GET, "/v1/clauses/*/*/openapi.json", desk_clause_openapi_get, WITH_TOKEN},
+	{EVHTTP_REQ_GET, "/v1/status", desk_status_get, WITH_TOKEN},
+	{EVHTTP_REQ_GET, "/v1/events", desk_events_get, WITH_TOKEN},
+	{EVHTTP_REQ_GET, "/v1/openapi.json", desk_openapi_get, OPEN},
+	{EVHTTP_REQ_GET, "/v1/problems/*", desk_problem_get, OPEN},
+	{EVHTTP_REQ_GET, "/docs", desk_docs_get, OPEN},
+	{EVHTTP_REQ_GET, "/docs/problems/*", desk_problem_page, OPEN},
+	{EVHTTP_REQ_GET, "/healthz", desk_health_get, OPEN},
+	{EVHTTP_REQ_GET, "/readyz", desk_ready_get, OPEN},
+	{EVHTTP_REQ_GET, "/metrics", desk_metrics_get, NEAR_OPEN},
 };
 
 static bool path_matches(const char *pattern, const char *path, struct bytes part[3])
@@ -270,10 +289,11 @@ static bool may_in(struct call *c)
 		desk_problem_code(c, "token-missing");
 		return false;
 	}
-	tokens_refresh(c->desk);
+	desk_tokens_refresh(c->desk);
 	c->token = tokens_find(&c->desk->tokens, text);
-	if (c->token != NULL)
+	if (c->token != NULL && !token_expired(c->token, desk_wall_ms()) && token_of_environment(text, c->desk->papers.card[0]->live))
 		return true;
+	c->token = NULL;
 	desk_header(c->request, "WWW-Authenticate", "Bearer realm=\"mithaq\", error=\"invalid_token\"");
 	desk_problem_code(c, "token-expired");
 	return false;
@@ -282,7 +302,7 @@ static bool may_in(struct call *c)
 /* A page in somebody's browser can make a foreign name point at this machine; such a request still carries the foreign name. */
 static bool host_is_ours(struct call *c, const struct door *door)
 {
-	if (!door->tcp || http_host_is_local(header_of(c, "Host")))
+	if (door_names(door, c->request, header_of(c, "Host")))
 		return true;
 	desk_problem_code(c, "host-unknown");
 	return false;
@@ -317,9 +337,10 @@ static void on_gone(struct evhttp_connection *connection, void *arg)
 		if (p->request != NULL && evhttp_request_get_connection(p->request) == connection)
 			p->request = NULL;
 	}
+	feed_gone(d, connection);
 }
 
-static void on_request(struct evhttp_request *request, void *arg)
+void desk_on_request(struct evhttp_request *request, void *arg)
 {
 	struct door		*door = arg;
 	struct call		 c = {.desk = door->desk, .request = request};
@@ -332,7 +353,8 @@ static void on_request(struct evhttp_request *request, void *arg)
 	if (!host_is_ours(&c, door) || !headers_once(&c))
 		return;
 	const struct route *route = route_find(&c, path != NULL ? path : "");
-	if (route == NULL || (!route->open && !may_in(&c)))
+	bool near = !door->tcp || door->loopback;
+	if (route == NULL || (route->entrance != OPEN && !(route->entrance == NEAR_OPEN && near) && !may_in(&c)))
 		return;
 	route->run(&c);
 }
@@ -344,12 +366,24 @@ typedef void message_fn(struct desk *d, struct bytes payload);
 static message_fn *const from_core[] = {
 	[DESK_STATE] = desk_on_state,	      [DESK_REFUSED] = desk_on_refused,	      [DESK_FAILED] = desk_on_failed,
 	[DESK_PERMITTED] = desk_on_permitted, [DESK_PARTNERS_ARE] = desk_on_partners, [DESK_QUOTAS_ARE] = desk_on_quotas,
+	[DESK_METRICS_ARE] = desk_on_core_metrics,
+	[DESK_LEAVING] = desk_on_leaving,
+	[DESK_EVENTS] = desk_on_news,
+	[FETCH_OFFERS] = desk_on_offers,
+	[FETCH_COME] = desk_on_come,
+	[FETCH_ANSWERED] = desk_on_answered,
+	[FETCH_NOT_ANSWERED] = desk_on_not_answered,
 };
 
 static message_fn *const from_reader[] = {
 	[READER_EXCHANGE] = desk_on_exchange,
 	[READER_BUNDLE] = desk_on_bundle,
 	[READER_STATUS_IS] = desk_on_status,
+	[READER_METRICS_ARE] = desk_on_reader_metrics,
+	[READER_PAPER] = desk_on_paper,
+	[READER_PAPERS] = desk_on_papers,
+	[READER_EVENTS_ARE] = desk_on_events,
+	[READER_EVENTS_FAILED] = desk_on_events_failed,
 };
 
 static void dispatch(struct desk *d, message_fn *const *table, size_t n, uint8_t type, struct bytes payload, int fd)
@@ -376,13 +410,13 @@ static void on_reader(void *arg, uint8_t type, struct bytes payload, int fd)
 static void on_core_closed(void *arg, enum err why)
 {
 	(void)why;
-	pending_lost(arg, ROLE_CORE);
+	desk_core_gone(arg);
 }
 
 static void on_reader_closed(void *arg, enum err why)
 {
 	(void)why;
-	pending_lost(arg, ROLE_READER);
+	desk_reader_gone(arg);
 }
 
 static void desk_peer(struct process *p, enum role role, unsigned which, int fd)
@@ -391,15 +425,19 @@ static void desk_peer(struct process *p, enum role role, unsigned which, int fd)
 
 	(void)which;
 	if (role == ROLE_CORE) {
-		pending_lost(d, ROLE_CORE);
+		desk_core_gone(d);
 		pipe_free(d->core);
 		d->core = pipe_new(p->base, fd, on_core, on_core_closed, d);
 		d->core_up = d->core != NULL;
+		desk_core_back(d);
+		feed_again(d);
 	} else if (role == ROLE_READER) {
-		pending_lost(d, ROLE_READER);
+		desk_reader_gone(d);
 		pipe_free(d->reader);
 		d->reader = pipe_new(p->base, fd, on_reader, on_reader_closed, d);
 		d->reader_up = d->reader != NULL;
+		desk_reader_back(d);
+		feed_again(d);
 	} else {
 		close(fd);
 	}
@@ -407,6 +445,10 @@ static void desk_peer(struct process *p, enum role role, unsigned which, int fd)
 
 static void desk_reload(struct process *p)
 {
+	struct desk *d = p->self;
+
+	d->reloads++;
+	certificate_renew(p->self);
 	tokens_take(p->self);
 }
 
@@ -415,128 +457,8 @@ static void desk_ledger_stopped(struct process *p)
 	struct desk *d = p->self;
 
 	d->ledger_stopped = true;
+	d->core_until_ms = 0;
 	pending_lost(d, ROLE_CORE);
-}
-
-/* ---- the doors ---- */
-
-static enum err unix_socket(const struct config *config, int *out)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	char		   path[CONFIG_PATH_MOST];
-	enum err	   e = config_data_path(config, "api.sock", path);
-
-	if (e != ERR_OK || strlen(path) >= sizeof address.sun_path)
-		return ERR_TOO_LONG;
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (unlink(path) != 0 && errno != ENOENT)
-		return ERR_FILE;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return ERR_NETWORK;
-	if (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 || chmod(path, 0660) != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
-		close(fd);
-		return ERR_NETWORK;
-	}
-	*out = fd;
-	return ERR_OK;
-}
-
-static bool is_loopback(const struct sockaddr_storage *a)
-{
-	if (a->ss_family == AF_INET)
-		return (ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24) == 127;
-	return a->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)a)->sin6_addr);
-}
-
-static enum err tcp_socket(const char *listen_at, int *out)
-{
-	struct sockaddr_storage address = {0};
-	int			n = sizeof address, on = 1;
-
-	if (evutil_parse_sockaddr_port(listen_at, (struct sockaddr *)&address, &n) != 0)
-		return ERR_MALFORMED;
-	if (!is_loopback(&address))
-		return ERR_VALUE;
-	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return ERR_NETWORK;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 || bind(fd, (const struct sockaddr *)&address, (socklen_t)n) != 0 ||
-	    listen(fd, LISTEN_BACKLOG) != 0) {
-		int saved = errno;
-		close(fd);
-		errno = saved;
-		return ERR_NETWORK;
-	}
-	*out = fd;
-	return ERR_OK;
-}
-
-static void listen_again(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	evconnlistener_enable(arg);
-}
-
-/* No descriptor is left: connections wait in the kernel's queue instead of turning our loop hot. */
-static void listen_failed(struct evconnlistener *listener, void *arg)
-{
-	const struct timeval pause = {.tv_usec = LISTEN_PAUSE_MS * 1000};
-
-	(void)arg;
-	evconnlistener_disable(listener);
-	event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT, listen_again, listener, &pause);
-}
-
-static enum err door_open(struct desk *d, struct door *door, int fd, bool tcp)
-{
-	struct event_base     *base = d->process->base;
-	unsigned	       flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
-	struct evconnlistener *listener = evconnlistener_new(base, NULL, NULL, flags, 0, fd);
-
-	if (listener == NULL) {
-		close(fd);
-		return ERR_MEMORY;
-	}
-	door->http = evhttp_new(base);
-	if (door->http == NULL || evhttp_bind_listener(door->http, listener) == NULL) {
-		evconnlistener_free(listener);
-		return ERR_MEMORY;
-	}
-	evconnlistener_set_error_cb(listener, listen_failed);
-	door->desk = d;
-	door->tcp = tcp;
-	evhttp_set_max_headers_size(door->http, HTTP_HEADERS_MOST);
-	evhttp_set_max_body_size(door->http, DESK_BODY_MOST);
-	evhttp_set_timeout(door->http, DESK_IDLE_S);
-	evhttp_set_allowed_methods(door->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
-						       EVHTTP_REQ_PATCH | EVHTTP_REQ_OPTIONS);
-	evhttp_set_gencb(door->http, on_request, door);
-	return ERR_OK;
-}
-
-static enum err doors_open(struct desk *d)
-{
-	const struct config *config = d->process->config;
-	int		     fd = -1;
-	enum err	     e = unix_socket(config, &fd);
-
-	if (e == ERR_OK)
-		e = door_open(d, &d->local, fd, false);
-	if (e != ERR_OK) {
-		journal(LEVEL_ERROR, err_name(e), "the socket %s/api.sock: %s", config->data, err_text(e, LANG_EN));
-		return e;
-	}
-	if (config->api_listen == NULL)
-		return ERR_OK;
-	e = tcp_socket(config->api_listen, &fd);
-	if (e == ERR_OK)
-		e = door_open(d, &d->tcp, fd, true);
-	if (e != ERR_OK)
-		journal(LEVEL_ERROR, err_name(e), "api: listen: %s: %s", config->api_listen,
-			e == ERR_VALUE ? "only a loopback address such as 127.0.0.1:7171 is taken in this version" : err_text(e, LANG_EN));
-	return e;
 }
 
 /* ---- the life of the process ---- */
@@ -578,17 +500,16 @@ static void desk_free(struct desk *d)
 {
 	if (d->tick != NULL)
 		event_free(d->tick);
-	if (d->tcp.http != NULL)
-		evhttp_free(d->tcp.http);
-	if (d->local.http != NULL)
-		evhttp_free(d->local.http);
+	doors_close(d);
 	pipe_free(d->core);
 	pipe_free(d->reader);
 	for (unsigned i = 0; i < DESK_PENDING_MOST; i++)
 		if (d->pending[i].asked != ASKED_NOTHING)
 			pending_end(d, &d->pending[i]);
+	feed_done(d); /* after its followers' connections */
 	tokens_done(&d->tokens);
 	papers_done(&d->papers);
+	openapi_done(&d->openapi);
 	buffer_done(&d->out);
 	free(d);
 }
@@ -609,16 +530,18 @@ int desk_main(struct process *p)
 	d->process = p;
 	d->started_ms = desk_wall_ms();
 	d->out.most = DESK_ANSWER_MOST;
+	d->renewed[CERTIFICATE_CHAIN] = d->renewed[CERTIFICATE_KEY] = -1;
 	d->tick = event_new(p->base, -1, EV_PERSIST, on_tick, d);
 	pending_start(d);
 	libraries_warm();
-	if (d->tick == NULL || papers_open(d) != ERR_OK || doors_open(d) != ERR_OK) {
+	if (d->tick == NULL || openapi_start(&d->openapi) != ERR_OK || feed_open(d) != ERR_OK || papers_open(d) != ERR_OK || doors_open(d) != ERR_OK) {
 		desk_free(d);
 		return EXIT_SETUP;
 	}
 	p->self = d;
 	p->on_peer = desk_peer;
 	p->on_reload = desk_reload;
+	p->on_certificate = certificate_came;
 	p->on_ledger_stopped = desk_ledger_stopped;
 	tokens_take(d);
 	const struct promise_path paths[] = {{d->token_folder, 0}, {NULL, 0}};

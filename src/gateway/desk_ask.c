@@ -1,7 +1,7 @@
 /* desk_ask.c: the body of POST /v1/queries, read strictly (spec/api.md). */
 #include "gateway/desk.h"
 
-#define STATED_MOST 256 /* a purpose, a case: texts for people, on one line */
+#define STATED_MOST 480 /* a purpose, a case: texts for people, on one line; what the clause permits is shorter */
 
 static const char *const members[] = {"to", "clause", "purpose", "case", "officer", "fields"};
 
@@ -47,7 +47,7 @@ static enum err field_read(struct asked_body *b, const char *key, const json_t *
 	return e == ERR_OK ? ERR_OK : field_fault(fault, e, name, "name each field once", "اذكر كل حقل مرة واحدة");
 }
 
-static enum err fields_of(struct asked_body *b, struct fault *fault)
+enum err asked_fields_read(struct asked_body *b, struct fault *fault)
 {
 	json_t	   *object = json_object_get(b->json, "fields"), *value;
 	const char *key;
@@ -66,6 +66,29 @@ static enum err fields_of(struct asked_body *b, struct fault *fault)
 	return e;
 }
 
+/* An empty name is a variable that nobody set: it must not mean "whoever answers". */
+static enum err names_check(const struct asked_body *b, struct fault *fault)
+{
+	if (b->ask.clause.n == 0)
+		return fault_at(fault, ERR_MISSING, 0, "/clause", "", "\"clause\": \"channel/name\", as GET /v1/clauses lists them",
+				"‏‎\"clause\": \"channel/name\"‎ كما يسردها GET /v1/clauses");
+	if (b->ask.to.n == 0 && json_object_get(b->json, "to") != NULL)
+		return fault_at(fault, ERR_VALUE, 0, "/to", "", "name the partner, or leave \"to\" out",
+				"سمِّ الشريك أو احذف ‎\"to\"‎");
+	return ERR_OK;
+}
+
+static enum err officer_check(struct bytes officer, struct fault *fault)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < officer.n; i++)
+		n += (officer.at[i] & 0xc0) != 0x80;
+	if (n <= OFFICER_CHARACTERS_MOST)
+		return ERR_OK;
+	return fault_at(fault, ERR_TOO_LONG, 0, "/officer", "", "at most 128 characters", "128 حرفًا على الأكثر");
+}
+
 static enum err members_read(struct asked_body *b, struct fault *fault)
 {
 	const struct {
@@ -80,10 +103,11 @@ static enum err members_read(struct asked_body *b, struct fault *fault)
 	enum err e = json_only(b->json, "", members, COUNT_OF(members), fault);
 	for (size_t i = 0; i < COUNT_OF(texts) && e == ERR_OK; i++)
 		e = json_text_of(b->json, "", texts[i].key, texts[i].most, texts[i].out, fault);
-	if (e == ERR_OK && b->ask.clause.n == 0)
-		e = fault_at(fault, ERR_MISSING, 0, "/clause", "", "\"clause\": \"channel/name\", as GET /v1/clauses lists them",
-			     "‏‎\"clause\": \"channel/name\"‎ كما يسردها GET /v1/clauses");
-	return e == ERR_OK ? fields_of(b, fault) : e;
+	if (e == ERR_OK)
+		e = names_check(b, fault);
+	if (e == ERR_OK)
+		e = officer_check(b->ask.officer, fault);
+	return e == ERR_OK ? asked_fields_read(b, fault) : e;
 }
 
 enum err asked_body_read(struct bytes text, struct asked_body *out, struct fault *fault)

@@ -60,6 +60,7 @@ static const struct cause_row rows[] = {
 	{"a newer session took its place", "حلّت محلها جلسة أحدث", NULL, NULL},
 	{"another session between us is up", "بيننا جلسة أخرى قائمة", NULL, NULL},
 	{"this gateway stops", "هذه البوابة تتوقف", NULL, NULL},
+	{"this gateway takes up what changed: dial again", "تأخذ هذه البوابة بما تغيّر: أعد الاتصال", NULL, NULL},
 	{"the core of this gateway ended", "انتهت عملية core في هذه البوابة", NULL, NULL},
 	{"HELLO comes once", "تأتي رسالة HELLO مرة واحدة", NULL, NULL},
 	{"HELLO is malformed", "رسالة HELLO معيبة", NULL, NULL},

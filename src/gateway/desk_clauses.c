@@ -1,4 +1,4 @@
-/* desk_clauses.c: what may be asked of whom, and in which form. */
+/* desk_clauses.c: what may be asked of whom. */
 #include <stdio.h>
 
 #include "gateway/desk.h"
@@ -62,12 +62,19 @@ static void quota_json(struct json_writer *w, const struct clauses *list, const 
 	json_close(w, '}');
 }
 
+static void address_json(struct json_writer *w, const char *member, const char *clause, const char *document)
+{
+	char address[2 * NAME_MOST + 64];
+
+	snprintf(address, sizeof address, "/v1/clauses/%s/%s", clause, document);
+	json_member(w, member, address);
+}
+
 static void clause_row(struct json_writer *w, const struct clauses *list, const struct agreement *a, const struct clause *c, enum lang lang)
 {
-	char name[2 * NAME_MOST + 4], address[2 * NAME_MOST + 64];
+	char name[2 * NAME_MOST + 4];
 
 	snprintf(name, sizeof name, "%s/%s", c->channel, c->name);
-	snprintf(address, sizeof address, "/v1/clauses/%s/request.schema.json", name);
 	json_open(w, '{');
 	json_member(w, "clause", name);
 	json_member_number(w, "number", c->number);
@@ -78,7 +85,10 @@ static void clause_row(struct json_writer *w, const struct clauses *list, const 
 	json_member(w, "to", a->party[c->answers].name);
 	json_member(w, "title", texts_in(&c->title, lang));
 	purposes_json(w, c, lang);
-	json_member(w, "request_schema", address);
+	address_json(w, "request_schema", name, "request.schema.json");
+	address_json(w, "answer_schema", name, "answer.schema.json");
+	if ((int)c->asks == agreement_party(a, bytes_text(list->self)))
+		address_json(w, "openapi", name, "openapi.json");
 	if (c->per_day > 0)
 		quota_json(w, list, a, c);
 	json_member(w, "state", state_on(a, list->today));
@@ -125,13 +135,13 @@ static bool quotas_ask(struct call *c, const char *asks)
 	uint8_t		memory[4];
 	struct builder	b = builder_on(memory, sizeof memory);
 	struct desk    *d = c->desk;
-	struct pending *p = d->core_up ? pending_new(c, ASKED_CLAUSES, CLAUSES_WAIT_S) : NULL;
+	struct pending *p = desk_core_there(d) ? pending_new(c, ASKED_CLAUSES, CLAUSES_WAIT_S) : NULL;
 
 	if (p == NULL)
 		return false;
 	p->asks = asks;
 	build_u32(&b, p->ticket);
-	if (pipe_send(d->core, DESK_QUOTAS, builder_bytes(&b), -1) == ERR_OK)
+	if (desk_core_send(d, p, DESK_QUOTAS, builder_bytes(&b)) == ERR_OK)
 		return true;
 	pending_end(d, p);
 	return false;
@@ -175,198 +185,4 @@ void desk_clauses_get(struct call *c)
 	const char *whose = asks.n == 0 ? "" : bytes_is(asks, "me") ? "me" : "them";
 	if (!quotas_ask(c, whose))
 		clauses_send(c->desk, c->request, whose, NULL, c->lang);
-}
-
-/* ---- JSON Schema of a request ---- */
-
-static void string_schema(struct json_writer *w, const char *key)
-{
-	json_member_open(w, key, '{');
-	json_member(w, "type", "string");
-	json_close(w, '}');
-}
-
-/* The pattern or format that goes with a type, where JSON Schema has one; the gateway's own check is the rule. */
-static void type_schema(struct json_writer *w, enum field_type type)
-{
-	switch (type) {
-	case FIELD_DATE:
-		json_member(w, "format", "date");
-		break;
-	case FIELD_TIME:
-		json_member(w, "format", "date-time");
-		break;
-	case FIELD_COUNTRY:
-		json_member(w, "pattern", "^[A-Z]{2}$");
-		break;
-	case FIELD_INTEGER:
-	case FIELD_DECIMAL:
-	case FIELD_TEXT:
-	case FIELD_CODE:
-	case FIELD_DOCUMENT_NUMBER:
-	case FIELD_UN_LOCODE:
-	case FIELD_NAME:
-		break;
-	}
-}
-
-static void field_schema(struct json_writer *w, const struct field_rule *rule, enum lang lang)
-{
-	char name[NAME_MOST + 1];
-
-	api_name(bytes_text(rule->name), name, sizeof name);
-	json_member_open(w, name, '{');
-	json_member(w, "type", "string");
-	json_member(w, "title", texts_in(&rule->label, lang));
-	if (rule->length > 0)
-		json_member_number(w, "maxLength", rule->length);
-	type_schema(w, rule->type);
-	if (rule->type == FIELD_CODE) {
-		json_member_open(w, "enum", '[');
-		for (unsigned i = 0; i < rule->ncodes; i++)
-			json_string_put(w, rule->code[i].name);
-		json_close(w, ']');
-	}
-	json_close(w, '}');
-}
-
-static void closed_object(struct json_writer *w)
-{
-	json_member(w, "type", "object");
-	json_key(w, "additionalProperties");
-	json_bool(w, false);
-}
-
-static void fields_schema(struct json_writer *w, const struct clause *c, enum lang lang)
-{
-	char name[NAME_MOST + 1];
-
-	json_member_open(w, "fields", '{');
-	closed_object(w);
-	json_member_open(w, "required", '[');
-	for (unsigned i = 0; i < c->nrequest; i++) {
-		if (!c->request[i].required)
-			continue;
-		api_name(bytes_text(c->request[i].name), name, sizeof name);
-		json_string_put(w, name);
-	}
-	json_close(w, ']');
-	json_member_open(w, "properties", '{');
-	for (unsigned i = 0; i < c->nrequest; i++)
-		field_schema(w, &c->request[i], lang);
-	json_close(w, '}');
-	json_close(w, '}');
-}
-
-static void purpose_schema(struct json_writer *w, const struct clause *c)
-{
-	json_member_open(w, "purpose", '{');
-	json_member_open(w, "enum", '[');
-	for (unsigned i = 0; i < c->npurposes; i++)
-		json_string_put(w, c->purpose[i]->name);
-	json_close(w, ']');
-	json_close(w, '}');
-}
-
-static bool case_always(const struct clause *c)
-{
-	for (unsigned i = 0; i < c->nmust; i++)
-		if (c->must[i].purpose == NULL && strcmp(c->must[i].what, "case") == 0)
-			return true;
-	return false;
-}
-
-/* {"if": {"properties": {"purpose": {"const": P}}}, "then": {"required": ["case"]}} for each purpose that needs one. */
-static void case_schema(struct json_writer *w, const struct clause *c)
-{
-	json_member_open(w, "allOf", '[');
-	for (unsigned i = 0; i < c->nmust; i++) {
-		if (c->must[i].purpose == NULL || strcmp(c->must[i].what, "case") != 0)
-			continue;
-		json_open(w, '{');
-		json_member_open(w, "if", '{');
-		json_member_open(w, "properties", '{');
-		json_member_open(w, "purpose", '{');
-		json_member(w, "const", c->must[i].purpose);
-		json_close(w, '}');
-		json_close(w, '}');
-		json_close(w, '}');
-		json_member_open(w, "then", '{');
-		json_member_open(w, "required", '[');
-		json_string_put(w, "case");
-		json_close(w, ']');
-		json_close(w, '}');
-		json_close(w, '}');
-	}
-	json_close(w, ']');
-}
-
-static bool any_case(const struct clause *c)
-{
-	for (unsigned i = 0; i < c->nmust; i++)
-		if (c->must[i].purpose != NULL && strcmp(c->must[i].what, "case") == 0)
-			return true;
-	return false;
-}
-
-static void const_schema(struct json_writer *w, const char *key, const char *value)
-{
-	json_member_open(w, key, '{');
-	json_member(w, "const", value);
-	json_close(w, '}');
-}
-
-static void required_schema(struct json_writer *w, const struct clause *c)
-{
-	json_member_open(w, "required", '[');
-	json_string_put(w, "clause");
-	json_string_put(w, "purpose");
-	json_string_put(w, "fields");
-	if (case_always(c))
-		json_string_put(w, "case");
-	json_close(w, ']');
-}
-
-void schema_json(struct json_writer *w, const struct agreement *a, const struct clause *c, enum lang lang)
-{
-	char name[2 * NAME_MOST + 4];
-
-	snprintf(name, sizeof name, "%s/%s", c->channel, c->name);
-	json_open(w, '{');
-	json_member(w, "$schema", "https://json-schema.org/draft/2020-12/schema");
-	json_member(w, "title", texts_in(&c->title, lang));
-	closed_object(w);
-	required_schema(w, c);
-	json_member_open(w, "properties", '{');
-	const_schema(w, "clause", name);
-	const_schema(w, "to", a->party[c->answers].name);
-	purpose_schema(w, c);
-	string_schema(w, "case");
-	string_schema(w, "officer");
-	fields_schema(w, c, lang);
-	json_close(w, '}');
-	if (any_case(c))
-		case_schema(w, c);
-	json_close(w, '}');
-}
-
-void desk_schema_get(struct call *c)
-{
-	char			name[2 * NAME_MOST + 4];
-	struct desk	       *d = c->desk;
-	const struct agreement *a = NULL;
-
-	if (!desk_parameters_known(c, NULL, 0))
-		return;
-	snprintf(name, sizeof name, "%.*s/%.*s", (int)(c->part[0].n > NAME_MOST ? 0 : c->part[0].n), (const char *)c->part[0].at,
-		 (int)(c->part[1].n > NAME_MOST ? 0 : c->part[1].n), (const char *)c->part[1].at);
-	const struct clause *clause =
-		clause_asked(&d->papers, d->process->config->party, BYTES_NONE, bytes_text(name), (int32_t)(desk_wall_ms() / DAY_MS), &a);
-	if (clause == NULL) {
-		desk_problem_code(c, "not-found");
-		return;
-	}
-	struct json_writer w = desk_json(d);
-	schema_json(&w, a, clause, c->lang);
-	desk_json_send(d, c->request, c->lang, 200, &w);
 }

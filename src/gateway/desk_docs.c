@@ -3,11 +3,6 @@
 
 #include "gateway/desk.h"
 
-void desk_openapi_get(struct call *c)
-{
-	desk_reply(c->request, 200, "application/json", bytes_of(openapi_json, openapi_json_size));
-}
-
 /* ---- HTML ---- */
 
 struct page {
@@ -65,9 +60,58 @@ static const char how_then[] =
 	"<p>200: the body is the exchange; a partner's refusal is an answer too. 202: not answered yet, ask again at Location. "
 	"4xx: nothing left the house. 5xx: repeat with the same Idempotency-Key.</p>\n"
 	"<p lang=\"ar\" dir=\"rtl\">200: المتن هو التبادل، ورفض الشريك جواب أيضًا. 202: لا جواب بعد، فاسأل العنوان الوارد في Location. "
-	"4xx: لم يخرج شيء من هنا. 5xx: أعد بالمفتاح Idempotency-Key نفسه.</p>\n";
+	"4xx: لم يخرج شيء من هنا. 5xx: أعد بالمفتاح Idempotency-Key نفسه.</p>\n"
+	"<h2>To try without sending <span lang=\"ar\">تجربة بلا إرسال</span></h2>\n"
+	"<p>The same request to <code>/v1/queries?dry_run=true</code> says what would happen, which rule decides and what exactly would be sent. "
+	"Nothing is written and nothing is sent. On the command line: <code>mithaq query ... --dry-run</code>.</p>\n"
+	"<p lang=\"ar\" dir=\"rtl\">الطلب نفسه إلى <code>/v1/queries?dry_run=true</code> يبيّن ما كان سيحدث والقاعدة التي تقرره وما كان سيُرسل بالضبط. "
+	"لا يُكتب شيء ولا يُرسل شيء. وفي سطر الأوامر: <code dir=\"ltr\">mithaq query ... --dry-run</code>.</p>\n"
+	"<h2>For a program <span lang=\"ar\">لبرنامج</span></h2>\n"
+	"<p>Each clause that we ask under has a description of its own, with its fields, purposes and examples; a client can be generated from it. "
+	"It needs a token, as the schemas do: <code>openapi.json</code>, <code>request.schema.json</code>, <code>answer.schema.json</code>, "
+	"with <code>Accept-Language: en</code> or <code>ar</code>.</p>\n"
+	"<p lang=\"ar\" dir=\"rtl\">لكل بند نستعلم بموجبه وصف خاص به فيه حقوله وأغراضه وأمثلته، ويمكن توليد برنامج عميل منه. "
+	"ويلزمه رمز دخول كما يلزم المخططات: <code dir=\"ltr\">openapi.json</code> و<code dir=\"ltr\">request.schema.json</code> "
+	"و<code dir=\"ltr\">answer.schema.json</code>، مع <code dir=\"ltr\">Accept-Language: en</code> أو <code dir=\"ltr\">ar</code>.</p>\n"
+	"<h2>What happened <span lang=\"ar\">ما جرى</span></h2>\n"
+	"<p><code>GET /v1/events</code> tells it by id: a stream of server-sent events (<code>Last-Event-ID</code> goes on where it was), or with "
+	"<code>?after=ID&amp;wait=30</code> one answer that waits; a webhook is told the same (<code>webhooks</code> in mithaq.yaml). Types, for "
+	"<code>?types=</code>:</p>\n"
+	"<p lang=\"ar\" dir=\"rtl\">يخبر <code dir=\"ltr\">GET /v1/events</code> بما جرى بمعرّفه وحده: دفقًا من الأحداث يستأنفه "
+	"<code dir=\"ltr\">Last-Event-ID</code> من حيث كان، أو جوابًا واحدًا ينتظر مع <code dir=\"ltr\">?after=ID&amp;wait=30</code>؛ ويُبلَّغ "
+	"الخطاف بمثل ذلك (<code>webhooks</code> في mithaq.yaml). والأنواع التي تُذكر في <code dir=\"ltr\">?types=</code>:</p>\n"
+	"<pre>query.answered query.refused query.expired query.cancelled query.failed request.waiting\n"
+	"partner.up partner.down alarm.raised card.changed agreement.in-force notice.outage notice.incident events.lost</pre>\n"
+	"<h2>From another machine <span lang=\"ar\">من جهاز آخر</span></h2>\n"
+	"<p>With <code>api: {listen: 10.1.4.9:8443, certificate: FILE}</code> the API speaks TLS 1.2 and 1.3 with the certificate of the house; a "
+	"request "
+	"names it by a name of that certificate. <code>/readyz</code> says when the certificate has to be renewed.</p>\n"
+	"<p lang=\"ar\" dir=\"rtl\">مع <code dir=\"ltr\">api: {listen: 10.1.4.9:8443, certificate: FILE}</code> تتحدث الواجهة TLS 1.2 و1.3 "
+	"بشهادة الجهة؛ ويسميها الطلب باسم من أسماء تلك الشهادة. ويبيّن <code>/readyz</code> متى يلزم تجديد الشهادة.</p>\n";
 
-static void clause_row(struct page *p, const struct agreement *a, const struct clause *c)
+/* No link: it needs a token, which a browser that follows one does not send. */
+static void document_name(struct page *p, const struct clause *c, const char *document)
+{
+	html(p, "<br><code>/v1/clauses/");
+	words(p, c->channel);
+	html(p, "/");
+	words(p, c->name);
+	html(p, "/");
+	html(p, document);
+	html(p, "</code>");
+}
+
+static void documents_part(struct page *p, const struct clause *c, bool ours)
+{
+	html(p, "<small dir=\"ltr\">");
+	if (ours)
+		document_name(p, c, "openapi.json");
+	document_name(p, c, "request.schema.json");
+	document_name(p, c, "answer.schema.json");
+	html(p, "</small>");
+}
+
+static void clause_row(struct page *p, const struct agreement *a, const struct clause *c, int us)
 {
 	char number[16];
 
@@ -78,7 +122,9 @@ static void clause_row(struct page *p, const struct agreement *a, const struct c
 	words(p, c->channel);
 	html(p, "/");
 	words(p, c->name);
-	html(p, "</code><br><small>");
+	html(p, "</code>");
+	documents_part(p, c, (int)c->asks == us);
+	html(p, "<br><small>");
 	words(p, a->party[c->asks].name);
 	html(p, " &rarr; ");
 	words(p, a->party[c->answers].name);
@@ -89,8 +135,10 @@ static void clause_row(struct page *p, const struct agreement *a, const struct c
 	html(p, "</tr>\n");
 }
 
-static void agreement_part(struct page *p, const struct agreement *a)
+static void agreement_part(struct page *p, const struct agreement *a, const char *self)
 {
+	int us = agreement_party(a, bytes_text(self));
+
 	html(p, "<h2>");
 	words(p, a->name);
 	html(p, "</h2>\n<p lang=\"en\">");
@@ -99,18 +147,18 @@ static void agreement_part(struct page *p, const struct agreement *a)
 	words(p, texts_in(&a->title, LANG_AR));
 	html(p, "</p>\n<table>\n");
 	for (unsigned i = 0; i < a->nclauses; i++)
-		clause_row(p, a, &a->clause[i]);
+		clause_row(p, a, &a->clause[i], us);
 	html(p, "</table>\n");
 }
 
 /* Where this gateway listens; with `api: off` there is the socket alone. */
 static void address_part(struct page *p, const struct config *config)
 {
-	char socket[CONFIG_PATH_MOST];
+	char socket[CONFIG_PATH_MOST], address[DESK_ADDRESS_MOST];
 
 	if (config->api_listen != NULL) {
-		html(p, "http://");
-		words(p, config->api_listen);
+		desk_address(config, address);
+		words(p, address);
 	} else if (config_data_path(config, "api.sock", socket) == ERR_OK) {
 		html(p, "--unix-socket ");
 		words(p, socket);
@@ -126,7 +174,7 @@ void desk_docs_get(struct call *c)
 	d->out.n = 0;
 	html(&p, head);
 	for (unsigned i = 0; i < d->papers.nagreements; i++)
-		agreement_part(&p, d->papers.agreement[i]);
+		agreement_part(&p, d->papers.agreement[i], d->process->config->party);
 	html(&p, how);
 	address_part(&p, d->process->config);
 	html(&p, how_then);

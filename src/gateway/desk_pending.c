@@ -60,6 +60,7 @@ void pending_end(struct desk *d, struct pending *p)
 
 	buffer_done(&p->halves[0]);
 	buffer_done(&p->halves[1]);
+	desk_kept_forget(d, p);
 	d->active[p->place] = last;
 	d->pending[last].place = p->place;
 	p->asked = ASKED_NOTHING;
@@ -70,11 +71,10 @@ void pending_end(struct desk *d, struct pending *p)
 /* A question or a withdrawal may be on its way, or is. */
 static bool maybe_left(const struct pending *p)
 {
-	return p->asked == ASKED_QUERY || p->accepted || (p->asked == ASKED_CANCEL && p->missing == HALF_CORE);
+	return p->asked == ASKED_QUERY || p->asked == ASKED_ANSWER || p->accepted || (p->asked == ASKED_CANCEL && p->missing == HALF_CORE);
 }
 
-/* Answers "busy" and forgets. */
-static void pending_give_up(struct desk *d, struct pending *p, const char *code)
+void pending_give_up(struct desk *d, struct pending *p, const char *code)
 {
 	const struct problem   problem = {.code = code, .retry_s = 1, .maybe_left = maybe_left(p)};
 	struct evhttp_request *request = p->request;
@@ -89,7 +89,9 @@ static void pending_due(struct desk *d, struct pending *p, uint64_t now)
 {
 	bool again = p->asked == ASKED_SHOW && p->parked && now - p->asked_ms >= DESK_AGAIN_MS;
 
-	if (p->asked == ASKED_QUERY && now >= p->deadline_ms)
+	if (p->asked == ASKED_REQUESTS)
+		desk_requests_due(d, p, now);
+	else if (p->asked == ASKED_QUERY && now >= p->deadline_ms)
 		desk_query_deadline(d, p);
 	else if (again || (p->parked && now >= p->deadline_ms))
 		desk_show_again(d, p);
@@ -101,6 +103,7 @@ void pending_tick(struct desk *d)
 {
 	uint64_t now = desk_clock_ms();
 
+	desk_return_tick(d, now);
 	/* From the end: one that ends is replaced by the last, which was looked at already. */
 	for (unsigned i = d->nactive; i-- > 0;)
 		if (i < d->nactive)
@@ -109,9 +112,9 @@ void pending_tick(struct desk *d)
 		event_del(d->tick);
 }
 
-static bool needs(const struct pending *p, enum role role)
+bool pending_needs(const struct pending *p, enum role role)
 {
-	if (p->asked == ASKED_STATUS || p->asked == ASKED_CANCEL)
+	if (p->asked == ASKED_STATUS || p->asked == ASKED_METRICS || p->asked == ASKED_CANCEL)
 		return (p->missing & (role == ROLE_CORE ? HALF_CORE : HALF_READER)) != 0;
 	bool of_reader = p->asked == ASKED_SHOW || p->asked == ASKED_EVIDENCE;
 	return of_reader == (role == ROLE_READER);
@@ -128,7 +131,7 @@ void pending_lost(struct desk *d, enum role role)
 	for (unsigned i = d->nactive; i-- > 0;) {
 		struct pending *p = &d->pending[d->active[i]];
 
-		if (i < d->nactive && needs(p, role))
+		if (i < d->nactive && pending_needs(p, role))
 			pending_give_up(d, p, code);
 	}
 }

@@ -41,7 +41,8 @@ static const struct problem_row rows[] = {
 	{"host-unknown",
 	 403,
 	 {"the Host header does not name this machine", "ترويسة Host لا تسمي هذا الجهاز"},
-	 {"use 127.0.0.1 or localhost", "استعمل ‎127.0.0.1‎ أو localhost"}},
+	 {"use 127.0.0.1 or localhost; over TLS a name of the certificate",
+	  "استعمل ‎127.0.0.1‎ أو localhost؛ وعبر TLS اسمًا من أسماء الشهادة"}},
 	{"agreement-unknown",
 	 403,
 	 {"no agreement in force here has this clause", "لا يرد هذا البند في اتفاق نافذ هنا"},
@@ -75,8 +76,16 @@ static const struct problem_row rows[] = {
 	 {"use a fresh key for a fresh question", "استعمل مفتاحًا جديدًا للاستعلام الجديد"}},
 	{"ended",
 	 409,
-	 {"the question has its end already, and nothing is withdrawn", "انتهى هذا الاستعلام من قبل فلا يُسحب"},
+	 {"the question has its end already, so nothing is withdrawn or answered", "انتهى هذا الاستعلام من قبل فلا يُسحب ولا يُجاب"},
 	 {"GET /v1/queries/{id} and `mithaq why` show its end", "يعرض GET /v1/queries/{id}‎ و«mithaq why» ما انتهى إليه"}},
+	{"leased",
+	 409,
+	 {"another account has taken this question and may still answer it", "أخذ حساب آخر هذا الاستعلام وما زال له أن يجيب"},
+	 {"repeat when its lease has ended", "أعد بعد انتهاء مهلته"}},
+	{"too-late",
+	 410,
+	 {"the question has expired: nobody takes an answer to it any more", "انتهت صلاحية الاستعلام فلا يُقبل جواب عنه"},
+	 {"fetch sooner, and answer by \"answer_by\"", "اجلب الاستعلامات أبكر وأجب قبل ‎\"answer_by\"‎"}},
 	{"too-large", 413, {"the body is longer than 64 KiB", "المتن أطول من 64 كيلوبايت"}, {"send less", "أرسل أقل"}},
 	{"not-json",
 	 415,
@@ -156,7 +165,7 @@ static void clause_json(struct json_writer *w, const struct problem *p)
 	json_close(w, '}');
 }
 
-static void allowed_json(struct json_writer *w, const char *allowed)
+void problem_allowed_json(struct json_writer *w, const char *allowed)
 {
 	if (allowed == NULL || *allowed == '\0')
 		return;
@@ -186,7 +195,7 @@ void problem_json(struct json_writer *w, const struct problem *p, enum lang lang
 	clause_json(w, p);
 	if (p->pointer != NULL && *p->pointer != '\0')
 		json_member(w, "pointer", p->pointer);
-	allowed_json(w, p->allowed);
+	problem_allowed_json(w, p->allowed);
 	if (p->since_ms != 0) {
 		time_write(p->since_ms, since);
 		json_member(w, "since", since);

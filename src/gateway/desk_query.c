@@ -53,17 +53,17 @@ static bool dry_run_of(struct call *c, bool *out)
 	return false;
 }
 
-static enum err ask_send(struct desk *d, const struct ask *ask)
+static enum err ask_send(struct desk *d, const struct pending *p, const struct ask *ask)
 {
 	struct builder b = builder_on(d->message, sizeof d->message);
 
 	ask_write(&b, ask);
-	return b.err == ERR_OK ? pipe_send(d->core, DESK_ASK, builder_bytes(&b), -1) : b.err;
+	return b.err == ERR_OK ? desk_core_send(d, p, DESK_ASK, builder_bytes(&b)) : b.err;
 }
 
 static bool core_there(struct call *c)
 {
-	if (c->desk->core_up)
+	if (desk_core_there(c->desk))
 		return true;
 	desk_problem_code(c, c->desk->ledger_stopped ? "ledger-stopped" : "busy");
 	return false;
@@ -83,7 +83,7 @@ static void ask_pass_on(struct call *c, struct asked_body *body)
 	(void)clause_asked(&d->papers, d->process->config->party, body->ask.to, body->ask.clause, (int32_t)(desk_wall_ms() / DAY_MS), &p->agreement);
 	body->ask.ticket = p->ticket;
 	body->ask.account = bytes_text(c->token->account);
-	if (ask_send(d, &body->ask) != ERR_OK) {
+	if ((body->ask.dry_run && dry_run_keep(p, &body->ask) != ERR_OK) || ask_send(d, p, &body->ask) != ERR_OK) {
 		pending_end(d, p);
 		desk_problem_code(c, "busy");
 	}
@@ -216,22 +216,6 @@ void desk_on_state(struct desk *d, struct bytes payload)
 		exchange_send(d, request, lang, &x, replayed);
 }
 
-/* {"would": "refuse", ...}: the answer to a dry run is an answer, not a problem. */
-static void would_refuse(struct desk *d, struct evhttp_request *request, enum lang lang, const struct problem *p)
-{
-	struct json_writer w = desk_json(d);
-
-	json_open(&w, '{');
-	json_member(&w, "would", "refuse");
-	json_member(&w, "code", p->code);
-	json_member(&w, "rule", p->rule);
-	json_member(&w, "because", p->detail != NULL ? p->detail : "");
-	json_member(&w, "pointer", p->pointer);
-	json_member(&w, "remedy", p->remedy != NULL ? p->remedy : "");
-	json_close(&w, '}');
-	desk_json_send(d, request, lang, 200, &w);
-}
-
 static unsigned until_midnight_s(void)
 {
 	return (unsigned)((DAY_MS - desk_wall_ms() % DAY_MS) / 1000) + 1;
@@ -274,7 +258,23 @@ static const struct {
 	[FAILURE_INTERNAL] = {"internal", 0},
 	[FAILURE_NOT_FOUND] = {"not-found", 0},
 	[FAILURE_ENDED] = {"ended", 0},
+	[FAILURE_LATE] = {"too-late", 0},
+	[FAILURE_LEASED] = {"leased", 0},
 };
+
+static bool takes_failure(enum asked asked)
+{
+	return asked == ASKED_QUERY || asked == ASKED_DRY_RUN || asked == ASKED_CANCEL || asked == ASKED_REQUESTS || asked == ASKED_ANSWER;
+}
+
+/* The other's lease ends at this time. */
+static void lease_end(struct problem *p)
+{
+	uint64_t now = desk_wall_ms();
+
+	p->retry_s = p->since_ms > now ? (unsigned)((p->since_ms - now) / 1000) + 1 : 1;
+	p->since_ms = 0;
+}
 
 void desk_on_failed(struct desk *d, struct bytes payload)
 {
@@ -289,44 +289,18 @@ void desk_on_failed(struct desk *d, struct bytes payload)
 		journal(LEVEL_ERROR, "pipe", "the core's DESK_FAILED does not read");
 		return;
 	}
-	if (p == NULL || (p->asked != ASKED_QUERY && p->asked != ASKED_DRY_RUN && p->asked != ASKED_CANCEL))
+	if (p == NULL || !takes_failure(p->asked))
 		return;
 	snprintf(cause, sizeof cause, "%.*s", (int)text.n, (const char *)text.at);
 	problem.code = failures[failure].code;
 	problem.retry_s = failures[failure].retry_s;
+	if (failure == FAILURE_LEASED)
+		lease_end(&problem);
 	problem.maybe_left = failure == FAILURE_INTERNAL;
 	enum lang	       lang = p->lang;
 	struct evhttp_request *request = pending_take(d, p);
 	if (request != NULL)
 		desk_problem(d, request, lang, &problem);
-}
-
-void desk_on_permitted(struct desk *d, struct bytes payload)
-{
-	struct cursor	c = cursor_on(payload);
-	struct pending *p = pending_find(d, cursor_u32(&c));
-	uint16_t	number = cursor_u16(&c);
-	uint64_t	used = cursor_u64(&c);
-
-	if (cursor_end(&c) != ERR_OK || p == NULL || p->asked != ASKED_DRY_RUN)
-		return;
-	const struct clause   *clause = p->agreement != NULL ? agreement_clause(p->agreement, number) : NULL;
-	enum lang	       lang = p->lang;
-	struct evhttp_request *request = pending_take(d, p);
-	if (request == NULL)
-		return;
-	struct json_writer w = desk_json(d);
-	json_open(&w, '{');
-	json_member(&w, "would", "permit");
-	json_member_number(&w, "clause", number);
-	if (clause != NULL && clause->per_day > 0) {
-		json_member_open(&w, "quota", '{');
-		json_member_number(&w, "per_day", clause->per_day);
-		json_member_number(&w, "used", used);
-		json_close(&w, '}');
-	}
-	json_close(&w, '}');
-	desk_json_send(d, request, lang, 200, &w);
 }
 
 /* ---- GET /v1/queries/{id} ---- */
@@ -339,16 +313,6 @@ static bool mid_of(struct call *c, uint8_t mid[MID_SIZE])
 	return false;
 }
 
-static enum err reader_ask(struct desk *d, uint8_t type, const struct pending *p)
-{
-	uint8_t	       memory[4 + MID_SIZE];
-	struct builder b = builder_on(memory, sizeof memory);
-
-	build_u32(&b, p->ticket);
-	build_copy(&b, p->mid, MID_SIZE);
-	return pipe_send(d->reader, type, builder_bytes(&b), -1);
-}
-
 static void show(struct call *c, enum asked asked, uint8_t type, unsigned wait_s)
 {
 	uint8_t		mid[MID_SIZE];
@@ -357,7 +321,7 @@ static void show(struct call *c, enum asked asked, uint8_t type, unsigned wait_s
 
 	if (!mid_of(c, mid))
 		return;
-	p = d->reader_up ? pending_new(c, asked, wait_s > 0 ? wait_s : SHOW_WAIT_S) : NULL;
+	p = desk_reader_there(d) ? pending_new(c, asked, wait_s > 0 ? wait_s : SHOW_WAIT_S) : NULL;
 	if (p == NULL) {
 		desk_problem_code(c, "busy");
 		return;
@@ -366,7 +330,7 @@ static void show(struct call *c, enum asked asked, uint8_t type, unsigned wait_s
 	p->waits = wait_s > 0;
 	p->missing = HALF_READER;
 	p->asked_ms = desk_clock_ms();
-	if (reader_ask(d, type, p) != ERR_OK) {
+	if (desk_reader_send(d, p, type) != ERR_OK) {
 		pending_end(d, p);
 		desk_problem_code(c, "busy");
 	}
@@ -404,29 +368,22 @@ void desk_show_again(struct desk *d, struct pending *p)
 
 	p->parked = false;
 	p->asked_ms = now;
-	if (reader_ask(d, READER_SHOW, p) != ERR_OK)
+	if (desk_reader_send(d, p, READER_SHOW) != ERR_OK)
 		p->deadline_ms = now; /* the next tick gives up */
 }
 
-/* May the account that asked see this exchange? A token for some clauses sees those alone. */
+/* May the account that asked see this exchange? */
 static bool may_see(const struct desk *d, const struct pending *p, const struct exchange *x)
 {
-	const struct token     *token = desk_token(d, &p->token);
-	const struct agreement *a = papers_agreement(&d->papers, &x->agreement);
-	const struct clause    *c = a != NULL ? agreement_clause(a, x->clause) : NULL;
-	char			name[2 * NAME_MOST + 4] = "";
+	const struct token *token = desk_token(d, &p->token);
 
-	if (token == NULL)
-		return false;
-	if (c != NULL)
-		snprintf(name, sizeof name, "%s/%s", c->channel, c->name);
-	return token_permits(token, bytes_text(name));
+	return token != NULL && desk_token_sees(d, token, &x->agreement, x->clause);
 }
 
 static void evidence_permitted(struct desk *d, struct pending *p)
 {
 	p->asked_ms = desk_clock_ms();
-	if (reader_ask(d, READER_EVIDENCE, p) != ERR_OK)
+	if (desk_reader_send(d, p, READER_EVIDENCE) != ERR_OK)
 		p->deadline_ms = p->asked_ms; /* the next tick gives up */
 }
 
@@ -447,7 +404,7 @@ static enum err cancel_send(struct desk *d, const struct pending *p)
 
 	memcpy(w.mid, p->mid, MID_SIZE);
 	withdrawal_write(&b, &w);
-	return b.err == ERR_OK && d->core_up ? pipe_send(d->core, DESK_CANCEL, builder_bytes(&b), -1) : ERR_BUSY;
+	return b.err == ERR_OK ? desk_core_send(d, p, DESK_CANCEL, builder_bytes(&b)) : ERR_BUSY;
 }
 
 /* What stands in the way of withdrawing this exchange, or a problem without a code. */

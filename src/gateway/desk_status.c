@@ -1,4 +1,6 @@
 /* desk_status.c: partners and links as the core sees them, ledgers as the reader sees them, joined; and two addresses for watchdogs. */
+#include <stdio.h>
+
 #include "gateway/desk.h"
 
 #define STATUS_WAIT_S 10
@@ -12,15 +14,14 @@ void desk_status_get(struct call *c)
 
 	if (!desk_parameters_known(c, NULL, 0))
 		return;
-	p = d->reader_up && d->core_up ? pending_new(c, ASKED_STATUS, STATUS_WAIT_S) : NULL;
+	p = desk_reader_there(d) && desk_core_there(d) ? pending_new(c, ASKED_STATUS, STATUS_WAIT_S) : NULL;
 	if (p == NULL) {
 		desk_problem_code(c, d->ledger_stopped ? "ledger-stopped" : "busy");
 		return;
 	}
 	p->missing = HALF_CORE | HALF_READER;
 	build_u32(&b, p->ticket);
-	if (pipe_send(d->core, DESK_PARTNERS, builder_bytes(&b), -1) != ERR_OK ||
-	    pipe_send(d->reader, READER_STATUS, builder_bytes(&b), -1) != ERR_OK) {
+	if (desk_core_send(d, p, DESK_PARTNERS, builder_bytes(&b)) != ERR_OK || desk_reader_send(d, p, READER_STATUS) != ERR_OK) {
 		pending_end(d, p);
 		desk_problem_code(c, "busy");
 	}
@@ -59,6 +60,11 @@ static void partner_json(struct json_writer *w, const struct partner_state *p, e
 	if (!p->connected)
 		cause_json(w, p->cause, lang);
 	json_member_number(w, "unreceipted", p->unreceipted);
+	json_member_number(w, "in_force", p->in_force);
+	if (p->skew_known) {
+		json_key(w, "clock_skew_ms");
+		json_integer_put(w, p->skew_ms);
+	}
 	names_json(w, "frozen", p->frozen);
 	names_json(w, "fetching", p->fetching);
 	names_json(w, "waiting", p->waiting);
@@ -180,9 +186,13 @@ void desk_health_get(struct call *c)
 	desk_reply(c->request, 200, "text/plain; charset=utf-8", bytes_text("ok\n"));
 }
 
+/* The links do not hang on the certificate of the api: what is said of it is for a person, and the status stays. */
 void desk_ready_get(struct call *c)
 {
-	bool ready = c->desk->core_up && c->desk->reader_up;
+	bool ready = desk_core_there(c->desk) && desk_reader_there(c->desk);
+	char line[200], text[240];
 
-	desk_reply(c->request, ready ? 200 : 503, "text/plain; charset=utf-8", bytes_text(ready ? "ready\n" : "not ready\n"));
+	certificate_line(c->desk, line, sizeof line);
+	(void)snprintf(text, sizeof text, "%s\n%s", ready ? "ready" : "not ready", line);
+	desk_reply(c->request, ready ? 200 : 503, "text/plain; charset=utf-8", bytes_text(text));
 }

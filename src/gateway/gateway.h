@@ -4,7 +4,7 @@
  * process's exit code (process.h).
  *
  * Who is connected to whom (the parent hands out the ends):
- *   link[i] - core    desk - core    desk - reader    core - keeper    core - worker[j]
+ *   link[i] - core    desk - core    desk - reader    core - keeper    core - worker[j]   core - hook    reader - hook
  */
 #ifndef MITHAQ_GATEWAY_GATEWAY_H
 #define MITHAQ_GATEWAY_GATEWAY_H
@@ -19,6 +19,7 @@ int keeper_main(struct process *p);
 int desk_main(struct process *p);
 int reader_main(struct process *p);
 int link_main(struct process *p);   /* p->which: the partner's number in the configuration */
+int hook_main(struct process *p);   /* one for all webhooks */
 int worker_main(struct process *p); /* p->which: the provider's number in the configuration */
 
 #endif

@@ -10,6 +10,7 @@
 #include "crypto/random.h"
 #include "gateway/gateway.h"
 #include "proc/files.h"
+#include "proc/papers.h"
 
 enum log_kind { LOG_OWN, LOG_FOLLOWED };
 
@@ -31,12 +32,13 @@ struct floor {
 };
 
 struct keeper {
-	char		   party[PARTY_MOST + 1];
-	struct sign_key	   log_key, receipt_key;
-	unsigned	   nlogs;
-	struct keeper_log *log[KEEPER_LOGS_MOST];
-	uint32_t	   nfloors, floors_room;
-	struct floor	  *floors;
+	char		      party[PARTY_MOST + 1];
+	struct sign_key	      log_key, receipt_key;
+	const struct keyring *own; /* or NULL */
+	unsigned	      nlogs;
+	struct keeper_log    *log[KEEPER_LOGS_MOST];
+	uint32_t	      nfloors, floors_room;
+	struct floor	     *floors;
 };
 
 /* ---- making ---- */
@@ -51,6 +53,11 @@ struct keeper *keeper_new(const char *party, const struct sign_key *log_key, con
 	k->log_key = *log_key;
 	k->receipt_key = *receipt_key;
 	return k;
+}
+
+void keeper_cards(struct keeper *k, const struct keyring *own)
+{
+	k->own = own;
 }
 
 void keeper_free(struct keeper *k)
@@ -253,6 +260,20 @@ static enum err followed_origin(const struct keeper *k, struct bytes text, struc
 	return text_copy(text, next->origin, sizeof next->origin);
 }
 
+static enum err own_receipt_verify(const struct keeper *k, const struct checkpoint *c, uint64_t time_s, const struct signature *sig)
+{
+	const struct public_key *key[KEYRING_KEYS_MOST];
+	struct origin		 origin;
+	enum err		 e = receipt_verify(&k->receipt_key.pub, c, time_s, sig);
+
+	if (!e || !k->own || origin_read(bytes_text(c->origin), &origin))
+		return e;
+	unsigned n = keyring_receipt_keys(k->own, origin.channel, key);
+	for (unsigned i = 0; e && i < n; i++)
+		e = receipt_verify(key[i], c, time_s, sig);
+	return e;
+}
+
 /* if has: u64 time_s | signature[64] | frontier. The signature must be our own, over this very frontier. */
 static enum err earlier_receipt(const struct keeper *k, struct cursor *c, struct keeper_log *next, struct floor *shown)
 {
@@ -266,7 +287,7 @@ static enum err earlier_receipt(const struct keeper *k, struct cursor *c, struct
 	struct checkpoint checkpoint = checkpoint_of(next, &next->frontier);
 	shown->size = checkpoint.size;
 	shown->root = checkpoint.root;
-	return receipt_verify(&k->receipt_key.pub, &checkpoint, shown->time_s, &signature);
+	return own_receipt_verify(k, &checkpoint, shown->time_s, &signature);
 }
 
 /* u16 len, peer origin | u8 has | if has: u64 time_s, signature[64], frontier */
@@ -445,28 +466,43 @@ static void keeper_turn(struct process *p)
 	pipe_flush(self->core);
 }
 
-static enum err key_load(const struct config *config, const char *name, struct sign_key *out)
+static enum err say_file(const char *file, const struct fault *fault)
 {
-	char	     path[CONFIG_PATH_MOST], line[512];
-	struct fault fault = {.err = ERR_OK};
-	enum err     e = config_path(config, name, path);
+	char line[512];
 
-	if (!e)
-		e = key_file_read(path, out, &fault);
-	if (!e)
-		return ERR_OK;
-	fault_print(&fault, path, LANG_EN, line, sizeof line);
-	journal(LEVEL_ERROR, err_name(e), "%s", line);
-	return e;
+	fault_print(fault, file, LANG_EN, line, sizeof line);
+	journal(LEVEL_ERROR, err_name(fault->err), "%s", line);
+	return fault->err;
 }
 
-static enum err keeper_load(const struct config *config, struct keeper **out)
+static enum err keys_load(const struct config *config, const struct card *own, struct sign_key *log_key, struct sign_key *receipt_key)
 {
-	struct sign_key log_key = {.secret = {0}}, receipt_key = {.secret = {0}};
-	enum err	e = key_load(config, "keys/log.key", &log_key);
+	char	     file[CONFIG_PATH_MOST] = "";
+	struct fault fault = {.err = ERR_OK};
+	enum err     e = papers_key_read(config, own, false, log_key, file, &fault);
 
 	if (!e)
-		e = key_load(config, "keys/receipt.key", &receipt_key);
+		e = papers_key_read(config, own, true, receipt_key, file, &fault);
+	fault.err = e;
+	return e ? say_file(file, &fault) : ERR_OK;
+}
+
+/* Cards are read, and checked, before any secret is here. */
+static enum err cards_load(const struct config *config, struct papers *out)
+{
+	char	     file[CONFIG_PATH_MOST] = "";
+	struct fault fault = {.err = ERR_OK};
+	enum err     e = papers_load_cards(config, out, file, &fault);
+
+	fault.err = e;
+	return e ? say_file(file, &fault) : ERR_OK;
+}
+
+static enum err keeper_load(const struct config *config, const struct card *own, struct keeper **out)
+{
+	struct sign_key log_key = {.secret = {0}}, receipt_key = {.secret = {0}};
+	enum err	e = keys_load(config, own, &log_key, &receipt_key);
+
 	if (!e) {
 		*out = keeper_new(config->party, &log_key, &receipt_key);
 		e = *out ? ERR_OK : ERR_MEMORY;
@@ -476,17 +512,31 @@ static enum err keeper_load(const struct config *config, struct keeper **out)
 	return e;
 }
 
-int keeper_main(struct process *p)
+static int keeper_run(struct keeper_process *self, const struct keyring *own)
 {
-	struct keeper_process self = {.process = p};
+	struct process *p = self->process;
 
-	if (keeper_load(p->config, &self.keeper))
+	if (keeper_load(p->config, keyring_card(own), &self->keeper))
 		return EXIT_SETUP;
-	p->self = &self;
+	keeper_cards(self->keeper, own);
+	p->self = self;
 	p->on_peer = keeper_peer;
 	p->on_turn = keeper_turn;
 	int code = process_run(p, PROMISE_STDIO, NULL);
-	pipe_free(self.core);
-	keeper_free(self.keeper);
+	pipe_free(self->core);
+	keeper_free(self->keeper);
+	return code;
+}
+
+int keeper_main(struct process *p)
+{
+	struct keeper_process self = {.process = p};
+	struct papers	     *papers = calloc(1, sizeof *papers);
+
+	if (!papers)
+		return EXIT_SETUP;
+	int code = cards_load(p->config, papers) ? EXIT_SETUP : keeper_run(&self, &papers->keyring[0]);
+	papers_done(papers);
+	free(papers);
 	return code;
 }

@@ -14,6 +14,7 @@
 #ifndef MITHAQ_GATEWAY_KEEPER_H
 #define MITHAQ_GATEWAY_KEEPER_H
 
+#include "agreement/keyring.h"
 #include "gateway/messages.h"
 #include "tree/note.h"
 
@@ -25,6 +26,9 @@ struct keeper;
 
 struct keeper *keeper_new(const char *party, const struct sign_key *log_key, const struct sign_key *receipt_key); /* NULL: no memory */
 void	       keeper_free(struct keeper *k);
+/* Our own cards: a receipt by a key of an earlier one is our own, too, to go on from. NULL, as at first: only by the key in use. It outlives the
+ * keeper. */
+void keeper_cards(struct keeper *k, const struct keyring *own);
 
 /* One answer: KEEPER_OPENED, KEEPER_SIGNED, KEEPER_COSIGNED, KEEPER_REFUSED; FOLLOW that succeeds has none (type 0). */
 struct keeper_reply {

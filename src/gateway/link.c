@@ -48,6 +48,16 @@ void link_tell_state(struct link *l, const char *why)
 	core_tell(l, LINK_STATE, &b);
 }
 
+void link_tell_skew(struct link *l, uint32_t number, int32_t ms)
+{
+	uint8_t	       payload[8];
+	struct builder b = builder_on(payload, sizeof payload);
+
+	build_u32(&b, number);
+	build_u32(&b, (uint32_t)ms);
+	core_tell(l, LINK_SKEW, &b);
+}
+
 /* A run of whole frames, unchanged, behind the session's number. */
 void link_pass(struct connection *c, struct bytes frames)
 {
@@ -83,14 +93,33 @@ static void close_asked(struct connection *c, struct bytes why)
 	connection_drain(c);
 }
 
+/* u8 n | n x hash[32]: the partner has another card. Whoever was let in by a key that is not on it may be a thief, and goes. */
+static void pins_take(struct link *l, struct bytes payload)
+{
+	struct cursor in = cursor_on(payload);
+	struct hash   pin[LINK_PINS_MOST];
+	uint8_t	      n = cursor_u8(&in);
+
+	for (unsigned i = 0; i < n && i < LINK_PINS_MOST; i++)
+		cursor_copy(&in, pin[i].b, HASH_SIZE);
+	if (cursor_end(&in) || link_tls_pins(l->tls, pin, n))
+		journal(LEVEL_ERROR, "link", "the core's word about the partner's card cannot be read");
+	else
+		link_pins_changed(l);
+}
+
 static void core_message(void *arg, uint8_t type, struct bytes payload, int fd)
 {
-	struct link	  *l = arg;
-	struct cursor	   in = cursor_on(payload);
-	struct connection *c = session_of(l, cursor_u32(&in));
+	struct link  *l = arg;
+	struct cursor in = cursor_on(payload);
 
 	if (fd >= 0)
 		close(fd);
+	if (type == LINK_PINS) {
+		pins_take(l, payload);
+		return;
+	}
+	struct connection *c = session_of(l, cursor_u32(&in));
 	if (!c || cursor_err(&in)) /* of a session that ended meanwhile */
 		return;
 	if (type == LINK_FRAMES)
@@ -170,15 +199,26 @@ void link_stop_due(evutil_socket_t fd unused_arg, short what unused_arg, void *a
 	process_leave(l->process, EXIT_STOPPED);
 }
 
-static void link_stop(struct process *p)
+static void stop_saying(struct process *p, enum close_code code, const char *text)
 {
 	struct link *l = p->self;
 
 	l->stopping = true;
 	if (l->listener)
 		evconnlistener_disable(l->listener);
-	link_close_all(l, CLOSE_NORMAL, "this gateway stops");
+	link_close_all(l, code, text);
 	link_timer_set(l->stop, l->connections ? STOP_MS : 0);
+}
+
+static void link_stop(struct process *p)
+{
+	stop_saying(p, CLOSE_NORMAL, "this gateway stops");
+}
+
+/* Another link takes its place. */
+static void link_leave(struct process *p)
+{
+	stop_saying(p, CLOSE_RESTART, "this gateway takes up what changed: dial again");
 }
 
 /* ---- from the first file to the last ---- */
@@ -222,6 +262,7 @@ int link_main(struct process *p)
 	p->on_peer = link_peer;
 	p->on_turn = link_turn;
 	p->on_stop = link_stop;
+	p->on_leave = link_leave;
 	if (link_open(&l) == ERR_OK)
 		code = link_serve(&l);
 	link_done(&l);

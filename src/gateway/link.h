@@ -52,7 +52,9 @@ struct connection {
 	bool		      dialled, paused;
 	uint32_t	      number; /* of the session; 0 before it is up */
 	uint64_t	      since_ms, heard_ms, pinged_ms;
+	uint64_t	      ping_nonce, ping_wall_ms; /* of the PING that has had no PONG; 0: none */
 	char		      farewell[LINK_WHY_MOST]; /* what the partner's CLOSE said */
+	bool		      comes_back;	       /* ... and it was CLOSE_RESTART */
 };
 
 struct address {
@@ -79,12 +81,14 @@ struct link {
 	char			     unresolved[LINK_WHY_MOST];
 	char			     said[LINK_WHY_MOST]; /* the last failure journalled */
 	uint64_t		     said_ms;
+	uint64_t		     hurried_ms; /* when a partner that said it comes back was dialled at once */
 };
 
 /* link.c: words to the core. Without a core they are lost. */
 void link_tell_up(struct link *l, const struct connection *c);
 void link_tell_down(struct link *l, uint32_t number, const char *why);
 void link_tell_state(struct link *l, const char *why);
+void link_tell_skew(struct link *l, uint32_t number, int32_t ms); /* the partner's clock is so far ahead */
 void link_pass(struct connection *c, struct bytes frames); /* a run of whole frames, unchanged */
 void link_stop_due(evutil_socket_t fd, short what, void *arg);
 
@@ -93,6 +97,7 @@ enum err link_open(struct link *l) must_use;
 
 /* link_dial.c */
 void link_timer_set(struct event *timer, unsigned ms);
+void link_dial_again(struct link *l);					 /* the partner said that it comes back */
 void link_dial_later(struct link *l);					 /* after a wait that doubles each time */
 void link_attempt_failed(struct link *l, bool dialled, const char *why); /* says it, and dials again later */
 void link_dial_due(evutil_socket_t fd, short what, void *arg);
@@ -104,6 +109,7 @@ void		   connection_down(struct connection *c, const char *why);		     /* the se
 void		   connection_drain(struct connection *c);				     /* what is queued leaves, then it ends */
 void		   connection_failed(struct connection *c, const char *why);
 void		   connection_forget(struct connection *c);
+void		   link_pins_changed(struct link *l);					     /* ends what no pin lets in any more */
 void		   link_close_all(struct link *l, enum close_code code, const char *text);
 void		   link_came_in(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int n, void *arg);
 void		   link_tick_due(evutil_socket_t fd, short what, void *arg);

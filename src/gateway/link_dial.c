@@ -7,6 +7,7 @@
 
 #define DIAL_FIRST_MS	    100
 #define DIAL_MOST_MS	    10000
+#define HURRY_EVERY_MS	    1000
 #define RESOLVE_AGAIN_AFTER 20	  /* failed attempts, after which a host name is looked up again */
 #define UNRESOLVED_AGAIN    4	  /* the same when it had no address at all */
 #define SAY_AGAIN_MS	    60000 /* the same failure is journalled once in this time */
@@ -35,6 +36,20 @@ void link_dial_later(struct link *l)
 		l->wait_ms = DIAL_FIRST_MS;
 	link_timer_set(l->dial, with_jitter(l->wait_ms));
 	l->wait_ms = l->wait_ms * 2 > DIAL_MOST_MS ? DIAL_MOST_MS : l->wait_ms * 2;
+}
+
+/* At once, but no partner makes us turn hot by saying so again and again; and how often sessions ended so says nothing of the next one. */
+void link_dial_again(struct link *l)
+{
+	uint64_t now = link_now_ms();
+
+	l->wait_ms = 0;
+	link_dial_later(l);
+	l->wait_ms = 0;
+	if (!l->partner->dial || !l->core || l->up || l->stopping || now - l->hurried_ms < HURRY_EVERY_MS)
+		return;
+	l->hurried_ms = now;
+	link_timer_set(l->dial, 0);
 }
 
 /* ---- failures ---- */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "agreement/card.h"
 #include "proc/files.h"
@@ -97,39 +98,64 @@ static enum err card_load(const struct link *l, struct card *out)
 	return e;
 }
 
-static enum err tls_open(struct link *l, const struct card *card, const struct sign_key *key)
+/*
+ * What we may show, in this order: the identity in use, the one that comes after it and
+ * the one before it. Whoever holds an older card of ours refuses some of them, and is
+ * shown the next (net/link_tls.h). The second and third are there while keys change.
+ */
+static const struct {
+	const char *key, *certificate;
+} identities[] = {
+	{"keys/tls.key", "keys/tls.pem"},
+	{"keys/tls.next.key", "keys/tls.next.pem"},
+	{"keys/tls.old.key", "keys/tls.old.pem"},
+};
+
+static enum err tls_open(struct link *l, const struct card *card, const struct sign_key *key, const char *name)
 {
 	char	      path[CONFIG_PATH_MOST];
 	struct buffer certificate = {.most = CERTIFICATE_MOST};
-	enum err      e = read_below(l->process->config, "keys/tls.pem", path, &certificate);
+	enum err      e = read_below(l->process->config, name, path, &certificate);
 
-	if (!e) {
+	if (!e && l->tls)
+		e = link_tls_add(l->tls, key, buffer_bytes(&certificate));
+	else if (!e)
 		e = link_tls_new(key, buffer_bytes(&certificate), card->tls, card->ntls, &l->tls);
-		if (e)
-			journal(LEVEL_ERROR, err_name(e), "%s does not go with keys/tls.key: %s", path, err_text(e, LANG_EN));
-	}
+	if (e && certificate.n > 0)
+		journal(LEVEL_ERROR, err_name(e), "%s does not go with its key: %s", path, err_text(e, LANG_EN));
 	buffer_done(&certificate);
+	return e;
+}
+
+static enum err identity_load(struct link *l, const struct card *card, unsigned i)
+{
+	char		path[CONFIG_PATH_MOST];
+	struct sign_key key = {.secret = {0}};
+	struct fault	fault = {.err = ERR_OK};
+	enum err	e = config_path(l->process->config, identities[i].key, path);
+
+	if (e)
+		return e;
+	if (i > 0 && access(path, F_OK) != 0)
+		return ERR_OK;
+	e = key_file_read(path, &key, &fault);
+	if (e)
+		(void)say_file(path, &fault);
+	else
+		e = tls_open(l, card, &key, identities[i].certificate);
+	sign_key_done(&key);
 	return e;
 }
 
 static enum err tls_load(struct link *l)
 {
-	char		path[CONFIG_PATH_MOST];
-	struct card	card;
-	struct sign_key key = {.secret = {0}};
-	struct fault	fault = {.err = ERR_OK};
-	enum err	e = card_load(l, &card);
+	struct card card;
+	enum err    e = card_load(l, &card);
 
 	if (!e)
-		e = config_path(l->process->config, "keys/tls.key", path);
-	if (e)
-		return e;
-	e = key_file_read(path, &key, &fault);
-	if (e)
-		(void)say_file(path, &fault);
-	else
-		e = tls_open(l, &card, &key);
-	sign_key_done(&key);
+		e = identity_load(l, &card, 0);
+	for (unsigned i = 1; !e && i < COUNT_OF(identities); i++)
+		(void)identity_load(l, &card, i); /* it said what is wrong; the first goes without it */
 	return e;
 }
 

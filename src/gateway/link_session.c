@@ -9,6 +9,8 @@
 
 #define HANDSHAKE_MOST_MS 10000
 #define PING_AFTER_MS	  15000
+#define SKEW_EVERY_MS	  60000 /* the partner's clock is looked at so often, whether it is silent or not */
+#define SKEW_TRIP_MOST_MS 10000 /* a PONG that took longer tells too little about a clock */
 #define DEAD_AFTER_MS	  45000
 #define CLOSING_MOST_MS	  2000
 #define HEALTHY_MS	  10000 /* a session that lasted so long was a good one: dialling begins again with the shortest wait */
@@ -62,7 +64,10 @@ void connection_down(struct connection *c, const char *why)
 		l->wait_ms = 0;
 	journal(LEVEL_INFO, "session-down", "session %u ended: %s", c->number, why);
 	link_tell_down(l, c->number, why);
-	link_dial_later(l);
+	if (c->comes_back)
+		link_dial_again(l);
+	else
+		link_dial_later(l);
 }
 
 /* What is queued leaves, then the connection ends; nothing more is read. */
@@ -124,6 +129,39 @@ void connection_failed(struct connection *c, const char *why)
 		link_attempt_failed(l, dialled, why);
 }
 
+/* Nothing that waits to be sent is given to it, and it is told nothing. */
+void link_pins_changed(struct link *l)
+{
+	for (struct connection *c = l->connections, *next; c; c = next) {
+		next = c->next;
+		if (!link_tls_lets(l->tls, c->socket))
+			connection_failed(c, "the key that let it in is no longer on the partner's card");
+	}
+}
+
+/* ---- PING and PONG ---- */
+
+static void write_ping(struct connection *c, uint8_t type, uint64_t nonce, uint64_t wall_ms)
+{
+	uint8_t		  frame[FRAME_HEAD + 16];
+	struct builder	  b = builder_on(frame, sizeof frame);
+	struct ping_frame f = {.nonce = nonce, .time_ms = wall_ms};
+
+	ping_frame_write(&b, type, &f);
+	(void)bufferevent_write(c->socket, b.at, b.n);
+}
+
+static void connection_ping(struct connection *c)
+{
+	uint64_t nonce;
+
+	random_bytes(&nonce, sizeof nonce);
+	c->pinged_ms = link_now_ms();
+	c->ping_nonce = nonce;
+	c->ping_wall_ms = clock_ms(CLOCK_REALTIME);
+	write_ping(c, FRAME_PING, nonce, c->ping_wall_ms);
+}
+
 /* ---- sessions ---- */
 
 /* When both sides dial, the connection dialled by the party whose name sorts first is kept. */
@@ -158,6 +196,8 @@ static void session_begin(struct connection *c)
 	c->since_ms = c->heard_ms = link_now_ms();
 	journal(LEVEL_INFO, "session-up", "session %u is up, %s", c->number, c->dialled ? "we dialled" : "the partner dialled");
 	link_tell_up(l, c);
+	if (!c->dialled)
+		connection_ping(c); /* who dialled has a PING on its way */
 }
 
 /* False when the connection is gone. */
@@ -173,28 +213,22 @@ static bool connection_promote(struct connection *c)
 	return true;
 }
 
-/* ---- PING and PONG ---- */
-
-static void write_ping(struct connection *c, uint8_t type, uint64_t nonce)
-{
-	uint8_t		  frame[FRAME_HEAD + 16];
-	struct builder	  b = builder_on(frame, sizeof frame);
-	struct ping_frame f = {.nonce = nonce, .time_ms = clock_ms(CLOCK_REALTIME)};
-
-	ping_frame_write(&b, type, &f);
-	(void)bufferevent_write(c->socket, b.at, b.n);
-}
-
-static void connection_ping(struct connection *c)
-{
-	uint64_t nonce;
-
-	random_bytes(&nonce, sizeof nonce);
-	c->pinged_ms = link_now_ms();
-	write_ping(c, FRAME_PING, nonce);
-}
-
 /* ---- frames from the partner ---- */
+
+/* The partner looked at its clock somewhere between our PING and now: in the middle, as far as anybody can tell. */
+static void skew_measure(struct connection *c, const struct ping_frame *pong)
+{
+	uint64_t trip = link_now_ms() - c->pinged_ms;
+	uint64_t middle = c->ping_wall_ms + trip / 2;
+
+	if (c->ping_wall_ms == 0 || pong->nonce != c->ping_nonce || trip > SKEW_TRIP_MOST_MS)
+		return;
+	c->ping_wall_ms = 0;
+	bool	 ahead = pong->time_ms > middle;
+	uint64_t off = ahead ? pong->time_ms - middle : middle - pong->time_ms;
+	int32_t	 ms = off > INT32_MAX ? INT32_MAX : (int32_t)off;
+	link_tell_skew(c->link, c->number, ahead ? ms : -ms);
+}
 
 static enum err answer_ping(struct connection *c, const struct frame *f)
 {
@@ -202,7 +236,9 @@ static enum err answer_ping(struct connection *c, const struct frame *f)
 	enum err	  e = ping_frame_read(f->payload, &ping);
 
 	if (!e && f->type == FRAME_PING)
-		write_ping(c, FRAME_PONG, ping.nonce);
+		write_ping(c, FRAME_PONG, ping.nonce, clock_ms(CLOCK_REALTIME));
+	else if (!e)
+		skew_measure(c, &ping);
 	return e;
 }
 
@@ -221,7 +257,10 @@ static void farewell_hear(struct connection *c, struct bytes payload)
 {
 	struct close_frame f;
 
-	if (close_frame_read(payload, &f) || f.text.n == 0)
+	if (close_frame_read(payload, &f))
+		return;
+	c->comes_back = f.code == CLOSE_RESTART;
+	if (f.text.n == 0)
 		return;
 	int n = snprintf(c->farewell, sizeof c->farewell, "the partner said: %.*s", (int)f.text.n, (const char *)f.text.at);
 	if (n >= (int)sizeof c->farewell)
@@ -390,7 +429,7 @@ static void check_up(struct connection *c, uint64_t now)
 		c->heard_ms = now; /* it is we who do not listen */
 	if (now - c->heard_ms >= DEAD_AFTER_MS)
 		connection_close(c, CLOSE_NORMAL, "the partner was silent for 45 seconds");
-	else if (now - c->heard_ms >= PING_AFTER_MS && now - c->pinged_ms >= PING_AFTER_MS)
+	else if ((now - c->heard_ms >= PING_AFTER_MS && now - c->pinged_ms >= PING_AFTER_MS) || now - c->pinged_ms >= SKEW_EVERY_MS)
 		connection_ping(c);
 }
 

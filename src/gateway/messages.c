@@ -116,6 +116,9 @@ void partner_state_write(struct builder *b, const struct partner_state *p)
 	build_u64(b, p->since_ms);
 	piped_text_write(b, p->cause);
 	build_u32(b, p->unreceipted);
+	build_u32(b, p->in_force);
+	piped_bool_write(b, p->skew_known);
+	build_u32(b, (uint32_t)p->skew_ms);
 	piped_text_write(b, p->frozen);
 	piped_text_write(b, p->fetching);
 	piped_text_write(b, p->waiting);
@@ -130,6 +133,9 @@ enum err partner_state_read(struct cursor *c, struct partner_state *out)
 	p.since_ms = cursor_u64(c);
 	piped_text_read(c, p.cause, sizeof p.cause);
 	p.unreceipted = cursor_u32(c);
+	p.in_force = cursor_u32(c);
+	p.skew_known = piped_bool_read(c);
+	p.skew_ms = (int32_t)cursor_u32(c);
 	piped_text_read(c, p.frozen, sizeof p.frozen);
 	piped_text_read(c, p.fetching, sizeof p.fetching);
 	piped_text_read(c, p.waiting, sizeof p.waiting);

@@ -10,6 +10,9 @@
  *
  * A child that is started is connected to each of its neighbours that runs; so
  * whoever comes back gets fresh pipes, and so do those that waited for it.
+ *
+ * When the home changed and a person said so (SIGHUP), parent_reload.c replaces whom
+ * that concerns; what is here then sees retired children end and new ones start.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +27,7 @@
 #include <unistd.h>
 
 #include "base/builder.h"
-#include "gateway/gateway.h"
+#include "gateway/parent.h"
 #include "gateway/start.h"
 
 #define RESTART_FIRST_MS   50
@@ -33,60 +36,20 @@
 #define STOP_CORE_MS	   5000	 /* for closing its epochs */
 #define PAIR_LEAVES_MS	   5000	 /* for a core without keeper to end with a code of its own */
 #define STOP_OTHERS_MS	   2000
-#define FIXED_CHILDREN	   4
-#define CHILDREN_MOST	   (FIXED_CHILDREN + CONFIG_PARTNERS_MOST + CONFIG_PROVIDERS_MOST)
-
-enum child_state {
-	CHILD_DOWN,	/* not started yet, or waiting to be started again */
-	CHILD_STARTING, /* forked, not ready */
-	CHILD_READY,
-	CHILD_ENDED, /* stays down */
-};
-
-struct parent;
-
-struct child {
-	struct parent	*parent;
-	enum role	 role;
-	unsigned	 which;
-	enum child_state state;
-	bool		 was_ready;    /* once */
-	bool		 told_to_stop; /* saying it twice would confuse a core that is closing */
-	pid_t		 pid;
-	struct pipe	*control;
-	struct event	*restart;
-	uint64_t	 started_ms;
-	unsigned	 wait_ms; /* the next wait before it is started again */
-};
-
-enum parent_state { PARENT_RUNS, PARENT_STOPS_CORE, PARENT_STOPS_OTHERS, PARENT_KILLS };
-
-struct parent {
-	const struct config *config;
-	struct event_base   *base;
-	struct event	    *signals, *deadline;
-	enum parent_state    state;
-	bool		     said_ready, ledger_stopped;
-	int		     exit_code;
-	int		     signal_fd, lock_fd;
-	pid_t		     pid;
-	unsigned	     nchildren;
-	struct child	     child[CHILDREN_MOST];
-};
-
 static int (*const mains[])(struct process *) = {
-	[ROLE_LINK] = link_main,     [ROLE_DESK] = desk_main,	  [ROLE_CORE] = core_main,
-	[ROLE_KEEPER] = keeper_main, [ROLE_READER] = reader_main, [ROLE_WORKER] = worker_main,
+	[ROLE_LINK] = link_main,     [ROLE_DESK] = desk_main,	  [ROLE_CORE] = core_main,   [ROLE_KEEPER] = keeper_main,
+	[ROLE_READER] = reader_main, [ROLE_WORKER] = worker_main, [ROLE_TRIAL] = trial_main, [ROLE_HOOK] = hook_main,
 };
 
 /* Who speaks with whom. */
 static const struct {
 	enum role a, b;
 } neighbours[] = {
-	{ROLE_LINK, ROLE_CORE}, {ROLE_DESK, ROLE_CORE}, {ROLE_DESK, ROLE_READER}, {ROLE_CORE, ROLE_KEEPER}, {ROLE_CORE, ROLE_WORKER},
+	{ROLE_LINK, ROLE_CORE},	  {ROLE_DESK, ROLE_CORE}, {ROLE_DESK, ROLE_READER}, {ROLE_CORE, ROLE_KEEPER},
+	{ROLE_CORE, ROLE_WORKER}, {ROLE_HOOK, ROLE_CORE}, {ROLE_HOOK, ROLE_READER},
 };
 
-static uint64_t now_ms(void)
+uint64_t parent_now_ms(void)
 {
 	struct timespec now;
 
@@ -94,31 +57,29 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static bool is_running(const struct child *c)
+bool child_is_running(const struct child *c)
 {
 	return c->pid > 0;
 }
 
-static struct child *child_of(struct parent *p, enum role role)
+/* In use, and not on its way out. */
+static bool serves(const struct child *c)
+{
+	return c->state != CHILD_FREE && c->state != CHILD_RETIRED;
+}
+
+struct child *child_of(struct parent *p, enum role role)
 {
 	for (unsigned i = 0; i < p->nchildren; i++) {
-		if (p->child[i].role == role)
+		if (p->child[i].role == role && serves(&p->child[i]))
 			return &p->child[i];
 	}
 	return NULL;
 }
 
-/* "link cbp.us.example", "worker customs/declaration-status", "core" */
-static const char *child_subject(const struct child *c)
+void child_say(struct child *c, uint8_t type)
 {
-	if (c->role == ROLE_LINK)
-		return c->parent->config->partner[c->which].name;
-	return c->role == ROLE_WORKER ? c->parent->config->provider[c->which].clause : "";
-}
-
-static void child_say(struct child *c, uint8_t type)
-{
-	if (is_running(c) && c->control) {
+	if (c && child_is_running(c) && c->control) {
 		(void)pipe_send(c->control, type, BYTES_NONE, -1);
 		pipe_flush(c->control);
 	}
@@ -166,15 +127,26 @@ static void children_connect(struct child *a, struct child *b)
 	pipe_hand(b, a, ends[1]);
 }
 
-static void child_connect(struct child *c)
+static void child_connect_to(struct child *c, enum role role)
 {
 	struct parent *p = c->parent;
 
 	for (unsigned i = 0; i < p->nchildren; i++) {
 		struct child *other = &p->child[i];
 
-		if (other != c && is_running(other) && other->control && are_neighbours(c->role, other->role))
+		if (other != c && other->role == role && serves(other) && child_is_running(other) && other->control)
 			children_connect(c, other);
+	}
+}
+
+/* In this order a core meets what it cannot work without before a partner can ask it anything. */
+static const enum role meeting_order[] = {ROLE_KEEPER, ROLE_WORKER, ROLE_READER, ROLE_DESK, ROLE_HOOK, ROLE_CORE, ROLE_LINK};
+
+static void child_connect(struct child *c)
+{
+	for (size_t i = 0; i < COUNT_OF(meeting_order); i++) {
+		if (are_neighbours(c->role, meeting_order[i]))
+			child_connect_to(c, meeting_order[i]);
 	}
 }
 
@@ -190,7 +162,7 @@ static void child_closed(void *arg unused_arg, enum err why unused_arg)
 static void child_run(struct child *c, int control)
 {
 	struct child_start start = {
-		.config = c->parent->config,
+		.config = c->role == ROLE_TRIAL ? c->parent->reload.fresh : c->parent->config,
 		.role = c->role,
 		.which = c->which,
 		.control = control,
@@ -222,7 +194,7 @@ static enum err child_fork(struct child *c, int ends[2])
 
 static void child_wait(struct child *c);
 
-static void child_start(struct child *c)
+void child_start(struct child *c)
 {
 	int ends[2];
 
@@ -230,14 +202,15 @@ static void child_start(struct child *c)
 	if (!e)
 		e = child_fork(c, ends);
 	if (e) {
-		journal(LEVEL_ERROR, err_name(e), "%s %s does not start: %s", role_name(c->role), child_subject(c), strerror(errno));
-		if (!is_running(c))
+		journal(LEVEL_ERROR, err_name(e), "%s %s does not start: %s", role_name(c->role), c->subject, strerror(errno));
+		if (!child_is_running(c))
 			child_wait(c);
 		return;
 	}
 	c->state = CHILD_STARTING;
-	c->started_ms = now_ms();
-	journal(LEVEL_DEBUG, "start", "%s %s is process %d", role_name(c->role), child_subject(c), (int)c->pid);
+	c->told_to_stop = c->answered = false;
+	c->started_ms = parent_now_ms();
+	journal(LEVEL_DEBUG, "start", "%s %s is process %d", role_name(c->role), c->subject, (int)c->pid);
 	child_connect(c);
 	if (c->role == ROLE_DESK && c->parent->ledger_stopped)
 		child_say(c, CONTROL_LEDGER_STOPPED);
@@ -249,36 +222,35 @@ static void restart_due(evutil_socket_t fd unused_arg, short what unused_arg, vo
 
 	if (c->parent->state != PARENT_RUNS)
 		return;
-	if (is_running(c)) /* a core that did not end with its keeper */
+	if (child_is_running(c)) /* a core that did not end with its keeper */
 		(void)kill(c->pid, SIGKILL);
 	else if (c->state == CHILD_DOWN)
 		child_start(c);
 }
 
-static struct timeval timeval_of(unsigned ms)
+void timer_set(struct event *timer, unsigned ms)
 {
-	return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+	struct timeval wait = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+
+	(void)evtimer_add(timer, &wait);
 }
 
 /* Starts it again after a wait that doubles while it keeps dying. */
 static void child_wait(struct child *c)
 {
-	struct timeval wait;
-
-	if (now_ms() - c->started_ms >= RESTART_HEALTHY_MS || c->wait_ms == 0)
+	if (parent_now_ms() - c->started_ms >= RESTART_HEALTHY_MS || c->wait_ms == 0)
 		c->wait_ms = RESTART_FIRST_MS;
-	wait = timeval_of(c->wait_ms);
+	timer_set(c->restart, c->wait_ms);
 	c->wait_ms = c->wait_ms * 2 > RESTART_MOST_MS ? RESTART_MOST_MS : c->wait_ms * 2;
 	c->state = CHILD_DOWN;
-	(void)evtimer_add(c->restart, &wait);
 }
 
 /* ---- ready ---- */
 
 /* A link or worker that cannot be set up (a card or database is missing) must not keep the others from work. */
-static bool child_settled(const struct child *c)
+bool child_settled(const struct child *c)
 {
-	return c->state == CHILD_READY || (c->state == CHILD_DOWN && (c->role == ROLE_LINK || c->role == ROLE_WORKER));
+	return !serves(c) || c->state == CHILD_READY || (c->state == CHILD_DOWN && (c->role == ROLE_LINK || c->role == ROLE_WORKER));
 }
 
 static void say_ready(struct parent *p)
@@ -293,15 +265,16 @@ static void say_ready(struct parent *p)
 			return;
 	}
 	p->said_ready = true;
+	notify_ready(&p->notify);
 	if (c->api_listen)
-		(void)snprintf(api, sizeof api, "http://%s/v1", c->api_listen);
+		(void)snprintf(api, sizeof api, "%s://%s/v1", c->api_certificate ? "https" : "http", c->api_listen);
 	journal(LEVEL_INFO, "ready", "ready, api %s, %s with %u partner%s, %u provider%s", api, c->party, c->npartners, c->npartners == 1 ? "" : "s",
 		c->nproviders, c->nproviders == 1 ? "" : "s");
 }
 
 static void stop_others(struct parent *p);
 
-static void child_message(void *arg, uint8_t type, struct bytes payload unused_arg, int fd)
+static void child_message(void *arg, uint8_t type, struct bytes payload, int fd)
 {
 	struct child *c = arg;
 
@@ -311,7 +284,12 @@ static void child_message(void *arg, uint8_t type, struct bytes payload unused_a
 		c->state = CHILD_READY;
 		c->was_ready = true;
 		say_ready(c->parent);
+		reload_look(c->parent);
 	}
+	if (type == CONTROL_PONG)
+		c->answered = true;
+	if (type == CONTROL_PAPERS && c->role == ROLE_CORE)
+		reload_ask(c->parent, payload.n == 1 && payload.at[0] == 1);
 	if (type == CONTROL_STOPPED && c->role == ROLE_CORE && c->parent->state == PARENT_STOPS_CORE)
 		stop_others(c->parent);
 }
@@ -320,15 +298,13 @@ static void child_message(void *arg, uint8_t type, struct bytes payload unused_a
 
 static void deadline_set(struct parent *p, unsigned ms)
 {
-	struct timeval wait = timeval_of(ms);
-
-	(void)evtimer_add(p->deadline, &wait);
+	timer_set(p->deadline, ms);
 }
 
 static bool all_gone(const struct parent *p)
 {
 	for (unsigned i = 0; i < p->nchildren; i++) {
-		if (is_running(&p->child[i]))
+		if (child_is_running(&p->child[i]))
 			return false;
 	}
 	return true;
@@ -344,7 +320,7 @@ static void kill_all(struct parent *p)
 {
 	p->state = PARENT_KILLS;
 	for (unsigned i = 0; i < p->nchildren; i++) {
-		if (is_running(&p->child[i]))
+		if (child_is_running(&p->child[i]))
 			(void)kill(p->child[i].pid, SIGKILL);
 	}
 	leave_when_gone(p);
@@ -364,7 +340,9 @@ static void stop_all(struct parent *p)
 {
 	struct child *core = child_of(p, ROLE_CORE);
 
-	if (!is_running(core)) {
+	reload_stop(p);
+	notify_stopping(&p->notify);
+	if (!core || !child_is_running(core)) {
 		stop_others(p);
 		return;
 	}
@@ -397,16 +375,16 @@ static void deadline_due(evutil_socket_t fd unused_arg, short what unused_arg, v
 
 static void say_death(const struct child *c, int status)
 {
-	enum level  level = c->parent->state == PARENT_RUNS ? LEVEL_WARNING : LEVEL_DEBUG;
-	const char *gap = *child_subject(c) ? " " : "";
+	bool	    expected = c->parent->state != PARENT_RUNS || c->state == CHILD_RETIRED || c->role == ROLE_TRIAL;
+	enum level  level = expected ? LEVEL_DEBUG : LEVEL_WARNING;
+	const char *gap = *c->subject ? " " : "";
 
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
-		journal(LEVEL_ERROR, "promise", "%s%s%s was killed: it made a system call outside its promise", role_name(c->role), gap,
-			child_subject(c));
+		journal(LEVEL_ERROR, "promise", "%s%s%s was killed: it made a system call outside its promise", role_name(c->role), gap, c->subject);
 	else if (WIFSIGNALED(status))
-		journal(level, "died", "%s%s%s was killed by signal %d", role_name(c->role), gap, child_subject(c), WTERMSIG(status));
+		journal(level, "died", "%s%s%s was killed by signal %d", role_name(c->role), gap, c->subject, WTERMSIG(status));
 	else
-		journal(level, "died", "%s%s%s ended with code %d", role_name(c->role), gap, child_subject(c), WEXITSTATUS(status));
+		journal(level, "died", "%s%s%s ended with code %d", role_name(c->role), gap, c->subject, WEXITSTATUS(status));
 }
 
 /* W9: a writer that lost a write or an fsync stays down until a person has looked. */
@@ -417,8 +395,10 @@ static void ledger_stopped(struct parent *p, struct child *core)
 	journal(LEVEL_ERROR, "ledger-stopped",
 		"the core ended itself and stays down: a write failed or a key is wrong, see its last words; then start mithaq again");
 	struct child *keeper = child_of(p, ROLE_KEEPER);
-	keeper->state = CHILD_ENDED;
-	child_stop(keeper);
+	if (keeper) {
+		keeper->state = CHILD_ENDED;
+		child_stop(keeper);
+	}
 	child_say(child_of(p, ROLE_DESK), CONTROL_LEDGER_STOPPED);
 }
 
@@ -429,12 +409,10 @@ static void ledger_stopped(struct parent *p, struct child *core)
  */
 static void survivor_ends(struct child *survivor)
 {
-	struct timeval wait = timeval_of(PAIR_LEAVES_MS);
-
 	if (survivor->role == ROLE_KEEPER)
 		(void)kill(survivor->pid, SIGKILL);
 	else
-		(void)evtimer_add(survivor->restart, &wait);
+		timer_set(survivor->restart, PAIR_LEAVES_MS);
 }
 
 /* Core and keeper: both start when both are gone. */
@@ -443,7 +421,11 @@ static void pair_died(struct parent *p, struct child *dead)
 	struct child *keeper = child_of(p, ROLE_KEEPER), *core = child_of(p, ROLE_CORE);
 	struct child *other = dead == core ? keeper : core;
 
-	if (is_running(other)) {
+	if (other == NULL) {
+		dead->state = CHILD_DOWN; /* the other is retired: the reload starts both */
+		return;
+	}
+	if (child_is_running(other)) {
 		dead->state = CHILD_DOWN;
 		survivor_ends(other);
 		return;
@@ -458,7 +440,12 @@ static bool is_start_failure(const struct child *c, int status)
 {
 	bool needed = c->role != ROLE_WORKER; /* a provider may come later; a key that others may read, or a port in use, does not mend itself */
 
-	return needed && !c->was_ready && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SETUP;
+	return needed && !c->parent->said_ready && !c->was_ready && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SETUP;
+}
+
+static bool is_ledger_stop(const struct child *c, int status)
+{
+	return c->role == ROLE_CORE && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_LEDGER_STOPPED;
 }
 
 static void child_died_running(struct child *c, int status)
@@ -467,16 +454,30 @@ static void child_died_running(struct child *c, int status)
 
 	if (c->state == CHILD_ENDED)
 		return;
+	if (is_ledger_stop(c, status)) {
+		ledger_stopped(p, c);
+		reload_core_gone(p);
+		say_ready(p);
+		return;
+	}
+	if (c->state == CHILD_RETIRED) {
+		reload_retired(p, c);
+		return;
+	}
+	if (c->role == ROLE_TRIAL) {
+		child_free(c);
+		reload_tried(p, status);
+		return;
+	}
 	if (is_start_failure(c, status))
 		stop_with(p, EXIT_SETUP);
-	else if (c->role == ROLE_CORE && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_LEDGER_STOPPED)
-		ledger_stopped(p, c);
 	else if (c->role == ROLE_CORE || c->role == ROLE_KEEPER)
 		pair_died(p, c);
 	else
 		child_wait(c);
 	if (p->state == PARENT_RUNS)
 		say_ready(p);
+	reload_look(p);
 }
 
 static void child_died(struct child *c, int status)
@@ -501,7 +502,7 @@ static void children_reap(struct parent *p)
 		struct child *c = &p->child[i];
 		int	      status = 0;
 
-		if (is_running(c) && waitpid(c->pid, &status, WNOHANG) == c->pid)
+		if (child_is_running(c) && waitpid(c->pid, &status, WNOHANG) == c->pid)
 			child_died(c, status);
 	}
 }
@@ -527,7 +528,7 @@ static void signal_came(evutil_socket_t fd, short what unused_arg, void *arg)
 		if (info.ssi_signo == SIGCHLD)
 			children_reap(p);
 		else if (info.ssi_signo == SIGHUP)
-			child_say(child_of(p, ROLE_DESK), CONTROL_RELOAD);
+			reload_ask(p, true);
 		else
 			stop_asked(p);
 	}
@@ -595,32 +596,51 @@ static enum err folder_lock(struct parent *p)
 
 /* ---- the whole ---- */
 
-static enum err child_add(struct parent *p, enum role role, unsigned which)
+static struct child *slot_find(struct parent *p)
 {
-	struct child *c = &p->child[p->nchildren];
+	for (unsigned i = 0; i < p->nchildren; i++) {
+		if (p->child[i].state == CHILD_FREE)
+			return &p->child[i];
+	}
+	return p->nchildren < CHILDREN_MOST ? &p->child[p->nchildren++] : NULL;
+}
 
+struct child *child_add(struct parent *p, enum role role, unsigned which, const char *subject)
+{
+	struct child *c = slot_find(p);
+
+	if (!c)
+		return NULL;
 	*c = (struct child){.parent = p, .role = role, .which = which};
 	c->restart = evtimer_new(p->base, restart_due, c);
 	if (!c->restart)
-		return ERR_MEMORY;
-	p->nchildren++;
-	return ERR_OK;
+		return NULL; /* the slot stays free */
+	(void)snprintf(c->subject, sizeof c->subject, "%s", subject);
+	c->state = CHILD_DOWN;
+	return c;
 }
 
-/* The keeper before the core, so that the core's first pipe is the one it cannot work without. */
+void child_free(struct child *c)
+{
+	pipe_free(c->control);
+	if (c->restart)
+		event_free(c->restart);
+	*c = (struct child){.state = CHILD_FREE};
+}
+
 static enum err children_list(struct parent *p)
 {
-	static const enum role fixed[FIXED_CHILDREN] = {ROLE_KEEPER, ROLE_CORE, ROLE_READER, ROLE_DESK};
-	enum err	       e = ERR_OK;
+	static struct wanted wanted[WANTED_MOST];
+	unsigned	     n = wanted_list(p->config, wanted);
 
-	for (unsigned i = 0; !e && i < FIXED_CHILDREN; i++)
-		e = child_add(p, fixed[i], 0);
-	for (unsigned i = 0; !e && i < p->config->npartners; i++)
-		e = child_add(p, ROLE_LINK, i);
-	for (unsigned i = 0; !e && i < p->config->nproviders; i++)
-		if (p->config->provider[i].source != SOURCE_FETCH) /* its questions wait at the desk */
-			e = child_add(p, ROLE_WORKER, i);
-	return e;
+	for (unsigned i = 0; i < n; i++) {
+		struct child *c = child_add(p, wanted[i].role, wanted[i].which, wanted[i].subject);
+
+		if (!c)
+			return ERR_MEMORY;
+		c->mark = wanted_mark(p->config, &wanted[i]);
+	}
+	return ERR_OK;
 }
 
 static enum err parent_open(struct parent *p, sigset_t *before)
@@ -640,10 +660,11 @@ static enum err parent_open(struct parent *p, sigset_t *before)
 
 static void parent_done(struct parent *p)
 {
-	for (unsigned i = 0; i < p->nchildren; i++) {
-		pipe_free(p->child[i].control);
-		event_free(p->child[i].restart);
-	}
+	for (unsigned i = 0; i < p->nchildren; i++)
+		child_free(&p->child[i]);
+	watch_done(p);
+	reload_done(p);
+	notify_close(&p->notify);
 	if (p->signals)
 		event_free(p->signals);
 	if (p->deadline)
@@ -669,6 +690,7 @@ static int parent_run(struct parent *p)
 	}
 	for (unsigned i = 0; i < p->nchildren; i++)
 		child_start(&p->child[i]);
+	watch_open(p);
 	(void)event_base_dispatch(p->base);
 	return p->exit_code;
 }
@@ -683,6 +705,7 @@ int gateway_run(const struct config *config)
 		return EXIT_TROUBLE;
 	p->config = config;
 	p->pid = getpid();
+	notify_open(&p->notify);
 	p->signal_fd = p->lock_fd = -1;
 	(void)sigprocmask(SIG_SETMASK, NULL, &before);
 	enum err e = parent_open(p, &before);

@@ -30,6 +30,10 @@ const char *role_name(enum role role)
 		return "reader";
 	case ROLE_WORKER:
 		return "worker";
+	case ROLE_TRIAL:
+		return "trial";
+	case ROLE_HOOK:
+		return "hook";
 	}
 	return "unknown";
 }
@@ -42,7 +46,7 @@ static void hear_pipe(struct process *p, struct bytes payload, int fd)
 	uint8_t	      role = cursor_u8(&c);
 	uint16_t      which = cursor_u16(&c);
 
-	if (fd < 0 || cursor_end(&c) || role > ROLE_WORKER || !p->on_peer) {
+	if (fd < 0 || cursor_end(&c) || role > ROLE_HOOK || !p->on_peer) {
 		if (fd >= 0)
 			close(fd);
 		return;
@@ -50,10 +54,36 @@ static void hear_pipe(struct process *p, struct bytes payload, int fd)
 	p->on_peer(p, (enum role)role, which, fd);
 }
 
+static void hear_certificate(struct process *p, struct bytes payload, int fd)
+{
+	struct cursor c = cursor_on(payload);
+	uint8_t	      part = cursor_u8(&c);
+
+	if (fd >= 0 && cursor_end(&c) == ERR_OK && part <= CERTIFICATE_KEY && p->on_certificate)
+		p->on_certificate(p, (enum certificate_part)part, fd);
+	else if (fd >= 0)
+		close(fd);
+}
+
 static void hear_word(struct process *p, process_word_fn *word)
 {
 	if (word)
 		word(p);
+}
+
+static void hear_stop(struct process *p, process_word_fn *word)
+{
+	if (word)
+		word(p);
+	else
+		process_leave(p, EXIT_STOPPED);
+}
+
+/* That the answer leaves shows that the loop turns. */
+static void hear_ping(struct process *p)
+{
+	(void)pipe_send(p->control, CONTROL_PONG, BYTES_NONE, -1);
+	pipe_flush(p->control);
 }
 
 static void control_message(void *arg, uint8_t type, struct bytes payload, int fd)
@@ -64,12 +94,18 @@ static void control_message(void *arg, uint8_t type, struct bytes payload, int f
 		hear_pipe(p, payload, fd);
 		return;
 	}
+	if (type == CONTROL_CERTIFICATE) {
+		hear_certificate(p, payload, fd);
+		return;
+	}
 	if (fd >= 0)
 		close(fd);
-	if (type == CONTROL_STOP && !p->on_stop)
-		process_leave(p, EXIT_STOPPED);
-	else if (type == CONTROL_STOP)
-		p->on_stop(p);
+	if (type == CONTROL_STOP)
+		hear_stop(p, p->on_stop);
+	else if (type == CONTROL_LEAVE)
+		hear_stop(p, p->on_leave ? p->on_leave : p->on_stop);
+	else if (type == CONTROL_PING)
+		hear_ping(p);
 	else if (type == CONTROL_RELOAD)
 		hear_word(p, p->on_reload);
 	else if (type == CONTROL_LEDGER_STOPPED)
@@ -89,6 +125,14 @@ void process_leave(struct process *p, int exit_code)
 		p->exit_code = exit_code;
 	p->leaving = true;
 	p->again = true; /* a pass that has nothing to wait for ends at once */
+}
+
+void process_papers(struct process *p, bool whole)
+{
+	uint8_t payload = whole;
+
+	(void)pipe_send(p->control, CONTROL_PAPERS, bytes_of(&payload, 1), -1);
+	pipe_flush(p->control);
 }
 
 void process_stopped(struct process *p)

@@ -49,6 +49,7 @@ struct process;
  * Whatever was under way on the old pipe is lost; a fresh one begins with nothing. */
 typedef void process_peer_fn(struct process *p, enum role role, unsigned which, int fd);
 typedef void process_word_fn(struct process *p);
+typedef void process_certificate_fn(struct process *p, enum certificate_part part, int fd); /* the callee owns `fd` */
 
 struct process {
 	const struct config *config;
@@ -61,8 +62,10 @@ struct process {
 	void		*self;
 	process_peer_fn *on_peer;
 	process_word_fn *on_stop;	    /* CONTROL_STOP; NULL: leaves at once. Whoever sets it calls process_leave when done. */
+	process_word_fn *on_leave;	    /* CONTROL_LEAVE: as on_stop, and somebody follows; NULL: as CONTROL_STOP (core, link) */
 	process_word_fn *on_reload;	    /* CONTROL_RELOAD: read the tokens again (desk) */
 	process_word_fn *on_ledger_stopped; /* CONTROL_LEDGER_STOPPED: the core ended itself and stays down (desk) */
+	process_certificate_fn *on_certificate; /* CONTROL_CERTIFICATE (desk) */
 	process_word_fn *on_turn;	    /* after each pass of the loop, before it sleeps: the core's turn */
 	const uint16_t	*ports;		    /* PROMISE_INET: the TCP ports that may be dialled, ended by 0; NULL: none */
 
@@ -76,6 +79,9 @@ int process_run(struct process *p, unsigned promises, const struct promise_path 
 
 /* Ends the loop after this pass; queued bytes of `control` are flushed. Call it from any callback. */
 void process_leave(struct process *p, int exit_code);
+
+/* Core -> parent: papers were stored; `whole`: as if SIGHUP had come, this process's successor reads them. */
+void process_papers(struct process *p, bool whole);
 
 /* Core: every epoch is closed in order; sends CONTROL_STOPPED and leaves with EXIT_STOPPED. */
 void process_stopped(struct process *p);

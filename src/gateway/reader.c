@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "gateway/gateway.h"
+#include "gateway/metrics.h"
 #include "proc/files.h"
 #include "proc/papers.h"
 #include "store/bundle.h"
@@ -23,13 +24,15 @@
 #define STATUS_MESSAGE	  (CHANNELS_MOST * 1200u)
 #define EXCHANGE_MESSAGE  (256u * 1024)
 #define TICKET_MOST_BYTES 16
+#define EVENTS_HEAD_MOST  32
+#define READER_METRICS_MOST (64u * METRIC_WRITTEN_MOST)
 
 struct reader {
 	struct process *process;
 	struct store   *store;
-	struct pipe    *desk;
+	struct pipe    *desk, *hook;
+	struct pipe    *asking; /* of the two: whose question is being answered */
 	struct papers	papers;
-	struct buffer	card[PAPERS_CARDS_MOST]; /* the signed notes, in the order of papers.card */
 	struct exchange exchange;		 /* large: kept off the stack */
 	struct log_row	own[CHANNELS_MOST], peer[CHANNELS_MOST];
 	bool		has_peer[CHANNELS_MOST];
@@ -60,8 +63,8 @@ static void message_begin(struct reader *r, uint32_t ticket, size_t most)
 
 static void message_send(struct reader *r, uint8_t type)
 {
-	if (r->message.n == 0 || pipe_send(r->desk, type, buffer_bytes(&r->message), -1) != ERR_OK)
-		journal(LEVEL_WARNING, "pipe", "an answer could not be given to the desk");
+	if (r->message.n == 0 || pipe_send(r->asking, type, buffer_bytes(&r->message), -1) != ERR_OK)
+		journal(LEVEL_WARNING, "pipe", "an answer could not be given");
 	buffer_done(&r->message);
 }
 
@@ -113,14 +116,6 @@ static void show(struct reader *r, uint32_t ticket, const uint8_t mid[MID_SIZE])
 
 /* ---- evidence ---- */
 
-static struct bytes card_note(const struct reader *r, const char *party)
-{
-	for (unsigned i = 0; i < r->papers.ncards; i++)
-		if (strcmp(r->papers.card[i]->party, party) == 0)
-			return buffer_bytes(&r->card[i]);
-	return BYTES_NONE;
-}
-
 struct log_partner {
 	int64_t id;
 	char	partner[PARTY_MOST + 1];
@@ -150,8 +145,8 @@ static enum err papers_find(struct reader *r, const struct exchange_row *row, st
 		return ERR_NOT_FOUND;
 	*out = (struct bundle_papers){.self = r->process->config->party,
 				      .agreement = agreement->note,
-				      .card = {card_note(r, r->process->config->party), card_note(r, w.partner)}};
-	return out->card[0].n > 0 && out->card[1].n > 0 ? ERR_OK : ERR_NOT_FOUND;
+				      .ring = {papers_keyring(&r->papers, w.partner), &r->papers.keyring[0]}};
+	return out->ring[0] != NULL ? ERR_OK : ERR_NOT_FOUND;
 }
 
 static enum err bundle_make(struct reader *r, const uint8_t mid[MID_SIZE], struct buffer *out)
@@ -285,44 +280,162 @@ static void status(struct reader *r, uint32_t ticket)
 	message_send(r, READER_STATUS_IS);
 }
 
-/* ---- the desk ---- */
+/* ---- events ---- */
+
+struct news_list {
+	struct builder b;
+	unsigned       n;
+};
+
+static bool news_list_add(void *arg, const struct news *news)
+{
+	struct news_list *list = arg;
+
+	if (list->n == READER_EVENTS_MOST)
+		return false;
+	news_write(&list->b, news);
+	list->n++;
+	return true;
+}
+
+static enum err events_add(struct reader *r, uint64_t after, uint32_t types)
+{
+	static uint8_t	 room[READER_EVENTS_MOST * NEWS_WRITTEN_MOST];
+	uint8_t		 head[8 + 1 + 2];
+	struct builder	 b = builder_on(head, sizeof head);
+	struct news_list list = {.b = builder_on(room, sizeof room)};
+	uint64_t	 next = after;
+	bool		 more = false;
+
+	enum err e = after == NEWS_NOW ? store_news_last(r->store, &next) : store_news(r->store, after, types, news_list_add, &list, &next, &more);
+	build_u64(&b, next);
+	piped_bool_write(&b, more);
+	build_u16(&b, (uint16_t)list.n);
+	if (e == ERR_OK)
+		e = buffer_add(&r->message, builder_bytes(&b));
+	return e == ERR_OK ? buffer_add(&r->message, builder_bytes(&list.b)) : e;
+}
+
+/* Whoever asks is told nothing when the ledger cannot be read, and asks again. */
+static void events(struct reader *r, uint32_t ticket, uint64_t after, uint32_t types)
+{
+	message_begin(r, ticket, READER_EVENTS_MOST * NEWS_WRITTEN_MOST + EVENTS_HEAD_MOST);
+	enum err e = events_add(r, after, types);
+	trouble(r, "reading events", e);
+	if (e == ERR_OK) {
+		message_send(r, READER_EVENTS_ARE);
+		return;
+	}
+	message_begin(r, ticket, TICKET_MOST_BYTES);
+	message_send(r, READER_EVENTS_FAILED);
+}
+
+/* READER_MARK u32 ticket | name[32]   ->   READER_MARK_IS u32 ticket | bool found | u64 */
+static void mark(struct reader *r, uint32_t ticket, const struct hash *name)
+{
+	uint8_t	       memory[1 + 8];
+	struct builder b = builder_on(memory, sizeof memory);
+	uint64_t       value = 0;
+
+	enum err e = store_mark(r->store, name, &value);
+	trouble(r, "reading a mark", e);
+	message_begin(r, ticket, TICKET_MOST_BYTES + sizeof memory);
+	if (e != ERR_OK && e != ERR_NOT_FOUND) {
+		message_send(r, READER_EVENTS_FAILED);
+		return;
+	}
+	piped_bool_write(&b, e == ERR_OK);
+	build_u64(&b, value);
+	if (r->message.n > 0 && buffer_add(&r->message, builder_bytes(&b)) != ERR_OK)
+		r->message.n = 0;
+	message_send(r, READER_MARK_IS);
+}
+
+/* READER_METRICS u32 ticket   ->   READER_METRICS_ARE u32 ticket | metrics */
+static void metrics(struct reader *r, uint32_t ticket)
+{
+	message_begin(r, ticket, READER_METRICS_MOST);
+	reader_metrics_add(r->process->config, &r->message);
+	message_send(r, READER_METRICS_ARE);
+}
+
+/* ---- who asks ---- */
 
 struct question {
-	uint32_t ticket;
-	uint8_t	 mid[MID_SIZE];
+	uint8_t	    type;
+	uint32_t    ticket;
+	uint8_t	    mid[MID_SIZE]; /* READER_SHOW, READER_EVIDENCE */
+	uint64_t    after;	   /* READER_EVENTS */
+	uint32_t    types;
+	struct hash name; /* READER_MARK */
 };
 
 static enum err question_read(uint8_t type, struct bytes payload, struct question *out)
 {
 	struct cursor	c = cursor_on(payload);
-	struct question q = {.ticket = cursor_u32(&c)};
+	struct question q = {.type = type, .ticket = cursor_u32(&c)};
 
-	if (type != READER_STATUS)
+	switch (type) {
+	case READER_SHOW:
+	case READER_EVIDENCE:
 		cursor_copy(&c, q.mid, sizeof q.mid);
+		break;
+	case READER_STATUS:
+	case READER_METRICS:
+		break;
+	case READER_EVENTS:
+		q.after = cursor_u64(&c);
+		q.types = cursor_u32(&c);
+		break;
+	case READER_MARK:
+		cursor_copy(&c, q.name.b, HASH_SIZE);
+		break;
+	default:
+		return ERR_UNKNOWN_KEY;
+	}
 	enum err e = cursor_end(&c);
 	if (e == ERR_OK)
 		*out = q;
 	return e;
 }
 
-static bool answer(struct reader *r, uint8_t type, const struct question *q)
+static void answer(struct reader *r, const struct question *q)
 {
-	switch (type) {
+	switch (q->type) {
 	case READER_SHOW:
 		show(r, q->ticket, q->mid);
-		return true;
+		break;
 	case READER_EVIDENCE:
 		evidence(r, q->ticket, q->mid);
-		return true;
+		break;
 	case READER_STATUS:
 		status(r, q->ticket);
-		return true;
+		break;
+	case READER_METRICS:
+		metrics(r, q->ticket);
+		break;
+	case READER_EVENTS:
+		events(r, q->ticket, q->after, q->types);
+		break;
+	case READER_MARK:
+		mark(r, q->ticket, &q->name);
+		break;
 	default:
-		return false;
+		break;
 	}
 }
 
 /* One question, one snapshot, one limit on time. */
+static void question_answer(struct reader *r, struct pipe *asking, const struct question *q)
+{
+	r->asking = asking;
+	store_limit(r->store, READ_MOST_MS);
+	trouble(r, "opening a snapshot", store_begin(r->store));
+	answer(r, q);
+	trouble(r, "closing a snapshot", store_commit(r->store));
+	store_limit(r->store, 0);
+}
+
 static void desk_message(void *arg, uint8_t type, struct bytes payload, int fd)
 {
 	struct reader  *r = arg;
@@ -330,19 +443,30 @@ static void desk_message(void *arg, uint8_t type, struct bytes payload, int fd)
 
 	if (fd >= 0)
 		close(fd);
-	bool known = question_read(type, payload, &q) == ERR_OK;
-	if (known) {
-		store_limit(r->store, READ_MOST_MS);
-		trouble(r, "opening a snapshot", store_begin(r->store));
-		known = answer(r, type, &q);
-		trouble(r, "closing a snapshot", store_commit(r->store));
-		store_limit(r->store, 0);
-	}
-	if (known)
+	if (type != READER_MARK && question_read(type, payload, &q) == ERR_OK) {
+		question_answer(r, r->desk, &q);
 		return;
+	}
 	journal(LEVEL_ERROR, "message", "the desk sent what the reader does not understand");
 	pipe_free(r->desk);
 	r->desk = NULL;
+}
+
+/* It talks to the network, so it is shown no more than events and how far it told them. */
+static void hook_message(void *arg, uint8_t type, struct bytes payload, int fd)
+{
+	struct reader  *r = arg;
+	struct question q;
+
+	if (fd >= 0)
+		close(fd);
+	if ((type == READER_EVENTS || type == READER_MARK) && question_read(type, payload, &q) == ERR_OK) {
+		question_answer(r, r->hook, &q);
+		return;
+	}
+	journal(LEVEL_ERROR, "message", "the hook sent what the reader does not understand");
+	pipe_free(r->hook);
+	r->hook = NULL;
 }
 
 static void desk_closed(void *arg, enum err why unused_arg)
@@ -353,32 +477,47 @@ static void desk_closed(void *arg, enum err why unused_arg)
 	r->desk = NULL;
 }
 
+static void hook_closed(void *arg, enum err why unused_arg)
+{
+	struct reader *r = arg;
+
+	pipe_free(r->hook);
+	r->hook = NULL;
+}
+
+static void paper_tell(void *arg, enum paper kind, struct bytes note)
+{
+	struct reader *r = arg;
+	uint8_t	       head = (uint8_t)kind;
+
+	(void)pipe_send_pieces(r->desk, READER_PAPER, bytes_of(&head, 1), note, -1);
+}
+
+/* The desk may read no file but tokens, and lives longer than we do. */
+static void papers_tell(struct reader *r)
+{
+	papers_notes(&r->papers, paper_tell, r);
+	(void)pipe_send(r->desk, READER_PAPERS, BYTES_NONE, -1);
+}
+
 static void reader_peer(struct process *p, enum role role, unsigned which unused_arg, int fd)
 {
 	struct reader *r = p->self;
 
-	if (role != ROLE_DESK) {
+	if (role == ROLE_DESK) {
+		pipe_free(r->desk);
+		r->desk = pipe_new(p->base, fd, desk_message, desk_closed, r);
+		if (r->desk != NULL)
+			papers_tell(r);
+	} else if (role == ROLE_HOOK) {
+		pipe_free(r->hook);
+		r->hook = pipe_new(p->base, fd, hook_message, hook_closed, r);
+	} else {
 		close(fd);
-		return;
 	}
-	pipe_free(r->desk);
-	r->desk = pipe_new(p->base, fd, desk_message, desk_closed, r);
 }
 
 /* ---- start ---- */
-
-static enum err card_read_note(struct reader *r, unsigned i)
-{
-	char		     path[CONFIG_PATH_MOST], name[PARTY_MOST + 32];
-	const struct config *config = r->process->config;
-	struct builder	     b = builder_on(name, sizeof name - 1);
-
-	build_format(&b, i == 0 ? "%s.card" : "partners/%s.card", r->papers.card[i]->party);
-	name[b.n] = '\0';
-	r->card[i].most = CARD_MOST;
-	enum err e = b.err != ERR_OK ? b.err : config_path(config, name, path);
-	return e == ERR_OK ? file_read(path, &r->card[i]) : e;
-}
 
 static enum err papers_read(struct reader *r)
 {
@@ -386,8 +525,6 @@ static enum err papers_read(struct reader *r)
 	struct fault fault = {0};
 	enum err     e = papers_load(r->process->config, &r->papers, file, &fault);
 
-	for (unsigned i = 0; e == ERR_OK && i < r->papers.ncards; i++)
-		e = card_read_note(r, i);
 	if (e == ERR_OK)
 		return e;
 	fault.err = e;
@@ -403,7 +540,17 @@ static void wait_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
-/* At a party's first start the ledger is being made while we look for it. */
+static enum err ledger_try(const char *path, struct store **out, struct fault *fault)
+{
+	struct store_look look;
+	enum err	  e = store_look(path, &look, fault);
+
+	if (e == ERR_OK && look.converts)
+		return fault_at(fault, ERR_BUSY, 0, path, "", "the core has not converted this ledger yet", "لم تحوّل النواة هذا السجل بعد");
+	return e == ERR_OK ? store_open(path, STORE_READ, out, fault) : e;
+}
+
+/* At a party's first start the ledger is being made, and at a new release's converted, while we look for it. */
 static enum err ledger_open(struct reader *r)
 {
 	char	     path[CONFIG_PATH_MOST], line[900];
@@ -411,7 +558,7 @@ static enum err ledger_open(struct reader *r)
 	enum err     e = config_data_path(r->process->config, "ledger.db", path);
 
 	for (long waited = 0; e == ERR_OK; waited += LEDGER_LOOK_MS) {
-		e = store_open(path, STORE_READ, &r->store, &fault);
+		e = ledger_try(path, &r->store, &fault);
 		if (e == ERR_OK || waited >= LEDGER_WAIT_MS)
 			break;
 		e = ERR_OK;
@@ -438,9 +585,8 @@ static int reader_serve(struct reader *r)
 static void reader_done(struct reader *r)
 {
 	pipe_free(r->desk);
+	pipe_free(r->hook);
 	store_close(r->store);
-	for (unsigned i = 0; i < r->papers.ncards; i++)
-		buffer_done(&r->card[i]);
 	papers_done(&r->papers);
 	buffer_done(&r->message);
 	free(r);

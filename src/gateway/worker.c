@@ -16,16 +16,20 @@
 
 #define FOUND_MOST	 (UINT16_MAX + LOOKUP_REASON_MOST + 32)
 #define JOURNAL_EVERY_MS 60000 /* a source that fails does so a thousand times a second */
+#define TROUBLES_MOST	 16    /* codes that are held apart for that */
 
 struct worker {
 	struct process		     *process;
 	const struct config_provider *config;
 	struct provider		     *provider;
 	struct pipe		     *core;
-	uint64_t		      journaled_ms;
-	struct lookup		      lookup; /* large: kept off the stack */
-	struct found		      found;
-	uint8_t			      room[FOUND_MOST];
+	struct {
+		const char *code;
+		uint64_t    said_ms;
+	} trouble[TROUBLES_MOST];
+	struct lookup lookup; /* large: kept off the stack */
+	struct found  found;
+	uint8_t	      room[FOUND_MOST];
 };
 
 static uint64_t clock_ms(clockid_t clock)
@@ -38,17 +42,28 @@ static uint64_t clock_ms(clockid_t clock)
 
 /* ---- one answer ---- */
 
-static void trouble_tell(struct worker *w, const char *code, const char *cause)
+/* Each kind of trouble is said once in a while; of two that take turns, both. */
+static bool trouble_is_news(struct worker *w, const char *code)
 {
 	uint64_t now = clock_ms(CLOCK_MONOTONIC);
+	size_t	 i = 0;
 
+	while (i < TROUBLES_MOST - 1 && w->trouble[i].code != NULL && strcmp(w->trouble[i].code, code) != 0)
+		i++;
+	if (w->trouble[i].code != NULL && now - w->trouble[i].said_ms < JOURNAL_EVERY_MS)
+		return false;
+	w->trouble[i].code = code;
+	w->trouble[i].said_ms = now;
+	return true;
+}
+
+static void trouble_tell(struct worker *w, const char *code, const char *cause)
+{
 	w->found.outcome = OUTCOME_ERROR;
 	w->found.fields.n = 0;
 	w->found.reason = bytes_text(code);
-	if (w->journaled_ms != 0 && now - w->journaled_ms < JOURNAL_EVERY_MS)
-		return;
-	w->journaled_ms = now;
-	journal(LEVEL_WARNING, code, "%s: %s", w->config->clause, cause != NULL ? cause : provider_trouble(code));
+	if (trouble_is_news(w, code))
+		journal_about(LEVEL_WARNING, code, &(struct journal_about){.clause = w->config->clause}, "%s: %s", w->config->clause, cause != NULL ? cause : provider_trouble(code));
 }
 
 static void found_send(struct worker *w)
@@ -163,19 +178,14 @@ static void worker_turn(struct process *p)
 		pipe_flush(w->core);
 }
 
-/* The agreement that has the clause, when exactly one does; versions may differ in their fields. */
-static const struct agreement *agreement_alone(const struct papers *papers, const char *name)
+/* What this process may still do is not enough to reach the source again: its successor does that before it promises. */
+static void source_lost(void *arg)
 {
-	const struct agreement *only = NULL;
+	struct worker *w = arg;
 
-	for (unsigned i = 0; i < papers->nagreements; i++) {
-		if (agreement_clause_named(papers->agreement[i], bytes_text(name)) == NULL)
-			continue;
-		if (only != NULL)
-			return NULL;
-		only = papers->agreement[i];
-	}
-	return only;
+	journal(LEVEL_WARNING, "provider-lost", "%s: the connection to the source is lost: this process ends and its successor connects again",
+		w->config->clause);
+	process_leave(w->process, EXIT_TROUBLE);
 }
 
 static enum err source_open(struct worker *w, struct fault *fault)
@@ -185,6 +195,7 @@ static enum err source_open(struct worker *w, struct fault *fault)
 		.provider = w->config,
 		.base = w->process->base,
 		.found = answered,
+		.lost = source_lost,
 		.arg = w,
 	};
 	struct papers papers = {0};
@@ -192,7 +203,7 @@ static enum err source_open(struct worker *w, struct fault *fault)
 
 	/* Papers that do not load are the core's to complain about. */
 	if (papers_load(w->process->config, &papers, file, NULL) == ERR_OK)
-		setup.agreement = agreement_alone(&papers, w->config->clause);
+		setup.agreement = provider_agreement(&papers, w->config->clause);
 	if (setup.agreement != NULL)
 		setup.clause = agreement_clause_named(setup.agreement, bytes_text(w->config->clause));
 	enum err e = provider_open(&setup, &w->provider, fault);
@@ -200,12 +211,14 @@ static enum err source_open(struct worker *w, struct fault *fault)
 	return e;
 }
 
-static int setup_failed(const struct worker *w, const struct fault *fault)
+static int setup_failed(const struct worker *w, struct fault *fault)
 {
-	char line[640];
+	unsigned at = fault->line != 0 ? fault->line : w->config->line;
+	char	 line[640];
 
+	fault->line = 0; /* it stands in front of the file's name already */
 	fault_print(fault, w->config->clause, LANG_EN, line, sizeof line);
-	journal(LEVEL_ERROR, err_name(fault->err), "mithaq.yaml:%u: %s", w->config->line, line);
+	journal(LEVEL_ERROR, err_name(fault->err), "mithaq.yaml:%u: %s", at, line);
 	return EXIT_SETUP;
 }
 
@@ -231,6 +244,8 @@ int worker_main(struct process *p)
 	p->on_peer = worker_peer;
 	p->on_turn = worker_turn;
 	int code = source_open(w, &fault) == ERR_OK ? worker_serve(w) : setup_failed(w, &fault);
+	if (w->core != NULL)
+		pipe_flush(w->core); /* the last answers of one that leaves by itself */
 	pipe_free(w->core);
 	provider_close(w->provider);
 	free(w);

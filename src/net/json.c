@@ -252,6 +252,15 @@ void json_number(struct json_writer *w, uint64_t v)
 	put_text(w, text);
 }
 
+void json_integer_put(struct json_writer *w, int64_t v)
+{
+	char text[24];
+
+	value_begin(w);
+	snprintf(text, sizeof text, "%lld", (long long)v);
+	put_text(w, text);
+}
+
 void json_bool(struct json_writer *w, bool v)
 {
 	value_begin(w);
@@ -262,6 +271,12 @@ void json_nothing(struct json_writer *w)
 {
 	value_begin(w);
 	put_text(w, "null");
+}
+
+void json_raw(struct json_writer *w, struct bytes json)
+{
+	value_begin(w);
+	put(w, json);
 }
 
 void json_member(struct json_writer *w, const char *key, const char *v)

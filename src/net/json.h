@@ -56,8 +56,10 @@ void		   json_key_bytes(struct json_writer *w, struct bytes key);
 void		   json_text(struct json_writer *w, struct bytes v);
 void		   json_string_put(struct json_writer *w, const char *v); /* NULL becomes null */
 void		   json_number(struct json_writer *w, uint64_t v);
+void		   json_integer_put(struct json_writer *w, int64_t v);
 void		   json_bool(struct json_writer *w, bool v);
-void		   json_nothing(struct json_writer *w); /* null */
+void		   json_nothing(struct json_writer *w);		       /* null */
+void		   json_raw(struct json_writer *w, struct bytes json); /* a value that is JSON already */
 
 /* Key and value at once. */
 void json_member(struct json_writer *w, const char *key, const char *v);

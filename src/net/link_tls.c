@@ -22,15 +22,18 @@
 #include "base/text.h"
 
 struct link_tls {
-	SSL_CTX	   *context;
+	SSL_CTX	   *context[LINK_IDENTITIES_MOST];
+	unsigned    nidentities, shown; /* which of them sockets show from now on */
 	unsigned    npins;
 	struct hash pin[LINK_PINS_MOST];
 };
 
 /* What one socket learned about its partner; hangs on the SSL object and dies with it. */
 struct words {
-	char why[LINK_WHY_MOST];
-	bool pinned;
+	struct link_tls *of;
+	unsigned	 shown; /* the identity that this socket shows */
+	char		 why[LINK_WHY_MOST];
+	bool		 pinned;
 };
 
 /* ALPN's wire form: one length byte before each name (RFC 7301 section 3.1). */
@@ -221,29 +224,48 @@ static bool rules_set(SSL_CTX *context)
 	       SSL_CTX_set_alpn_protos(context, alpn_wire, ALPN_WIRE_SIZE) == 0; /* zero is success, here alone */
 }
 
-static enum err context_make(struct link_tls *t, const struct sign_key *key, struct bytes certificate)
+static enum err context_fill(struct link_tls *t, SSL_CTX *context, const struct sign_key *key, struct bytes certificate)
 {
-	t->context = SSL_CTX_new(TLS_method());
-	if (!t->context || words_slot() < 0)
-		return ERR_MEMORY;
-	if (!rules_set(t->context))
+	if (!rules_set(context))
 		return ERR_TLS;
-	SSL_CTX_set_cert_verify_callback(t->context, verify_by_pin, t);
-	SSL_CTX_set_alpn_select_cb(t->context, alpn_select, NULL);
-	SSL_CTX_set_client_hello_cb(t->context, hello_has_alpn, NULL);
-	return identity_set(t->context, key, certificate);
+	SSL_CTX_set_cert_verify_callback(context, verify_by_pin, t);
+	SSL_CTX_set_alpn_select_cb(context, alpn_select, NULL);
+	SSL_CTX_set_client_hello_cb(context, hello_has_alpn, NULL);
+	return identity_set(context, key, certificate);
+}
+
+enum err link_tls_add(struct link_tls *t, const struct sign_key *key, struct bytes certificate)
+{
+	if (t->nidentities == LINK_IDENTITIES_MOST)
+		return ERR_TOO_LONG;
+	SSL_CTX *context = words_slot() < 0 ? NULL : SSL_CTX_new(TLS_method());
+	if (!context)
+		return ERR_MEMORY;
+	enum err e = context_fill(t, context, key, certificate);
+	if (e)
+		SSL_CTX_free(context);
+	else
+		t->context[t->nidentities++] = context;
+	return e;
+}
+
+enum err link_tls_pins(struct link_tls *t, const struct hash *pins, unsigned npins)
+{
+	if (npins < 1 || npins > LINK_PINS_MOST)
+		return ERR_VALUE;
+	t->npins = npins;
+	memcpy(t->pin, pins, npins * sizeof *pins);
+	return ERR_OK;
 }
 
 enum err link_tls_new(const struct sign_key *key, struct bytes certificate, const struct hash *pins, unsigned npins, struct link_tls **out)
 {
-	if (npins < 1 || npins > LINK_PINS_MOST)
-		return ERR_VALUE;
 	struct link_tls *t = calloc(1, sizeof *t);
 	if (!t)
 		return ERR_MEMORY;
-	t->npins = npins;
-	memcpy(t->pin, pins, npins * sizeof *pins);
-	enum err e = context_make(t, key, certificate);
+	enum err e = link_tls_pins(t, pins, npins);
+	if (!e)
+		e = link_tls_add(t, key, certificate);
 	if (e) {
 		link_tls_free(t);
 		return e;
@@ -256,7 +278,8 @@ void link_tls_free(struct link_tls *t)
 {
 	if (!t)
 		return;
-	SSL_CTX_free(t->context);
+	for (unsigned i = 0; i < t->nidentities; i++)
+		SSL_CTX_free(t->context[i]);
 	free(t);
 }
 
@@ -264,9 +287,11 @@ void link_tls_free(struct link_tls *t)
 
 static SSL *ssl_make(struct link_tls *t)
 {
-	SSL	     *ssl = SSL_new(t->context);
+	SSL	     *ssl = SSL_new(t->context[t->shown]);
 	struct words *words = calloc(1, sizeof *words);
 
+	if (words)
+		*words = (struct words){.of = t, .shown = t->shown};
 	if (ssl && words && SSL_set_ex_data(ssl, words_slot(), words) == 1)
 		return ssl;
 	free(words);
@@ -279,12 +304,10 @@ static struct bufferevent *socket_make(struct link_tls *t, struct event_base *ba
 	SSL		   *ssl = ssl_make(t);
 	struct bufferevent *made = ssl ? bufferevent_openssl_socket_new(base, fd, ssl, state, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS) : NULL;
 
-	if (made)
-		return made;
-	SSL_free(ssl);
-	if (fd >= 0)
+	/* With this option the library frees the SSL object even when it fails, and leaves the descriptor open. */
+	if (!made && fd >= 0)
 		close(fd);
-	return NULL;
+	return made;
 }
 
 struct bufferevent *link_tls_dial(struct link_tls *t, struct event_base *base)
@@ -392,12 +415,29 @@ bool link_tls_shown(struct bufferevent *socket, struct hash *out)
 	return shown && certificate_pin(shown, out) == ERR_OK;
 }
 
+bool link_tls_lets(const struct link_tls *t, struct bufferevent *socket)
+{
+	struct hash shown;
+
+	return !link_tls_shown(socket, &shown) || pin_held(t, &shown);
+}
+
+/* Another socket may have been refused meanwhile and given way already. */
+static void next_shown(const struct words *words, unsigned long error)
+{
+	struct link_tls *t = words ? words->of : NULL;
+
+	if (t && ERR_GET_REASON(error) == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE && t->shown == words->shown)
+		t->shown = (t->shown + 1) % t->nidentities;
+}
+
 void link_tls_why(struct bufferevent *socket, short what, char out[LINK_WHY_MOST])
 {
 	const struct words *words = words_of(bufferevent_openssl_get_ssl(socket));
 	int		    cause = EVUTIL_SOCKET_ERROR();
 	unsigned long	    error = tls_error(socket);
 
+	next_shown(words, error);
 	if (words && words->why[0])
 		(void)snprintf(out, LINK_WHY_MOST, "%s", words->why);
 	else if (error)

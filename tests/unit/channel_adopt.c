@@ -11,6 +11,7 @@
 #include "channel/state.h"
 #include "crypto/hash.h"
 #include "crypto/sign.h"
+#include "rings.h"
 
 #define NOW_MS	    UINT64_C(1795420800000) /* 2026-11-23 */
 #define COPIES_MOST 64
@@ -28,6 +29,7 @@ struct copy {
 struct house {
 	struct channel	 *channel;
 	struct sign_key	  log_key;
+	struct ring_of_one ring[2];
 	struct epoch	  epoch;
 	char		  origin[ORIGIN_MOST];
 	struct copy	 *copy; /* of the open epoch */
@@ -145,6 +147,7 @@ static void perform(struct house *h, const struct duty *d)
 	case DUTY_STORE_QUESTION:
 	case DUTY_STORE_ANSWER:
 	case DUTY_STORE_ANSWERED:
+	case DUTY_CARD:
 	case DUTY_REPORT:
 	case DUTY_REFUSE:
 	case DUTY_PERMIT:
@@ -194,9 +197,8 @@ static struct house *house_new(uint8_t epoch)
 	key_make(&h->log_key, "south log");
 	key_make(&peer_log, "north log");
 	key_make(&peer_receipt, "north receipt");
-	setup.own_log_key = h->log_key.pub;
-	setup.peer_log_key = peer_log.pub;
-	setup.peer_receipt_key = peer_receipt.pub;
+	setup.own = ring_make(&h->ring[0], &h->log_key.pub, &peer_receipt.pub);
+	setup.theirs = ring_make(&h->ring[1], &peer_log.pub, &peer_receipt.pub);
 	h->channel = channel_new(&setup);
 	assert_non_null(h->channel);
 	memset(o.epoch.b, epoch, EPOCH_SIZE);

@@ -966,6 +966,140 @@ static int stop(void **state)
 	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_STOPPED ? 0 : -1;
 }
 
+/* The first message of this type that came, or NULL. */
+static const struct heard *heard_of(uint8_t type)
+{
+	for (unsigned i = 0; i < nheard; i++)
+		if (heard[i].type == type)
+			return &heard[i];
+	return NULL;
+}
+
+static void core_leaves(void)
+{
+	const struct builder empty = {.n = 0};
+
+	nheard = 0;
+	say(core, DESK_LEAVING, &empty);
+	WAIT_UNTIL(heard_of(DESK_LEFT) != NULL);
+	pipe_free(core);
+	core = NULL;
+}
+
+static void answer_kept(const struct heard *h, const char *key)
+{
+	struct exchange x = exchange_made(EXCHANGE_ANSWERED);
+	struct ask	a;
+
+	assert_int_equal(h->type, DESK_ASK);
+	assert_int_equal(ask_read(buffer_bytes(&h->payload), &a), ERR_OK);
+	assert_true(bytes_is(a.key, key));
+	say_state(a.ticket, true, &x);
+}
+
+static void expect_answered(int fd)
+{
+	struct answered got;
+
+	answer_read(fd, &got);
+	assert_int_equal(got.status, 200);
+	assert_string_equal(text(got.json, "state"), "answered");
+	answered_done(&got);
+}
+
+/* A core that leaves in order: what it did not answer, and what came without a core, is asked of the next one. */
+static void the_core_is_followed_by_another(void **state)
+{
+	(void)state;
+	struct ask a;
+	int	   first = ask("POST /v1/queries", "Idempotency-Key: k-first\r\nPrefer: wait=20\r\n", &a);
+
+	core_leaves();
+	int second = dial_unix(), ready_asked = dial_unix();
+	request(second, "POST /v1/queries", with_token("Idempotency-Key: k-second\r\nPrefer: wait=20\r\n"), BODY);
+	request(ready_asked, "GET /readyz", "Host: localhost\r\n", "");
+	expect_code(ready_asked, 200, "");
+	nheard = 0;
+	core = hand_over(ROLE_CORE);
+	WAIT_UNTIL(nheard == 2);
+	bool in_order = memcmp(heard[0].payload.at, &(uint32_t){htonl(a.ticket)}, 4) == 0;
+	answer_kept(&heard[in_order ? 0 : 1], "k-first");
+	answer_kept(&heard[in_order ? 1 : 0], "k-second");
+	expect_answered(first);
+	expect_answered(second);
+}
+
+/* What a core that leaves had accepted is not asked again: its end is read from the ledger. */
+static void what_was_accepted_waits_at_the_reader(void **state)
+{
+	(void)state;
+	struct exchange accepted = exchange_made(EXCHANGE_ACCEPTED), x = exchange_of_clause_7();
+	struct ask	a;
+	int		fd = ask("POST /v1/queries", "Prefer: wait=20\r\n", &a);
+
+	say_state(a.ticket, false, &accepted);
+	core_leaves();
+	nheard = 0;
+	core = hand_over(ROLE_CORE);
+	WAIT_UNTIL(heard_of(READER_SHOW) != NULL);
+	assert_null(heard_of(DESK_ASK));
+	assert_memory_equal(heard_of(READER_SHOW)->payload.at + 4, accepted.mid, MID_SIZE);
+	assert_ptr_equal(heard_of(READER_SHOW), &heard[0]);
+	say_exchange(&x);
+	expect_answered(fd);
+}
+
+static void reader_followed(void)
+{
+	nheard = 0;
+	pipe_free(reader);
+	reader = hand_over(ROLE_READER);
+}
+
+/* A reader writes nothing: what it did not answer is asked of the next one, and not of a third. */
+static void the_reader_is_followed_by_another(void **state)
+{
+	(void)state;
+	struct exchange x = exchange_of_clause_7();
+	char		line[128], id[29];
+
+	exchange_id_write(x.mid, id);
+	snprintf(line, sizeof line, "GET /v1/queries/%s", id);
+	for (int lost = 1; lost <= 2; lost++) {
+		int fd = dial_unix();
+
+		nheard = 0;
+		request(fd, line, with_token(""), "");
+		WAIT_UNTIL(nheard == 1);
+		for (int i = 0; i < lost && i < 2; i++) {
+			reader_followed();
+			if (i == 0)
+				WAIT_UNTIL(nheard == 1);
+		}
+		if (lost == 1) {
+			say_exchange(&x);
+			expect_answered(fd);
+		} else {
+			expect_code(fd, 503, "busy");
+		}
+	}
+}
+
+/* Papers that do not read change nothing. */
+static void papers_that_do_not_read(void **state)
+{
+	uint8_t	       memory[32];
+	struct builder b = builder_on(memory, sizeof memory);
+
+	build_u8(&b, PAPER_CARD);
+	build_text(&b, "mithaq/keys/1\n");
+	say(reader, READER_PAPER, &b);
+	b.n = 0;
+	say(reader, READER_PAPERS, &b);
+	an_answer_comes(state);
+	evidence_of_another_clause(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -984,6 +1118,10 @@ int main(void)
 		cmocka_unit_test(the_catalogue_says_what_was_used),
 		cmocka_unit_test(a_cut_message_of_quotas_is_not_believed),
 		cmocka_unit_test(the_core_goes_and_comes),
+		cmocka_unit_test(the_core_is_followed_by_another),
+		cmocka_unit_test(what_was_accepted_waits_at_the_reader),
+		cmocka_unit_test(the_reader_is_followed_by_another),
+		cmocka_unit_test(papers_that_do_not_read),
 		cmocka_unit_test(a_revoked_token),
 		cmocka_unit_test(evidence_of_another_clause),
 		cmocka_unit_test(a_question_is_withdrawn),

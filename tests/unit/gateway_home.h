@@ -111,21 +111,29 @@ static inline void home_make(struct home *h, const char *folder, const char *par
 	h->card.receipt[0].key = home_public(h, 2);
 }
 
-/* Writes `of`'s card into partners/<name>.card of `h`. */
-static inline void home_add_card(const struct home *h, const struct home *of, const char *name)
+/* Writes `of`'s card into `rest` of `h`. */
+static inline void home_write_card(const struct home *h, const struct home *of, const char *rest)
 {
 	static uint8_t	note[CARD_MOST];
 	struct builder	b = builder_on(note, sizeof note);
 	struct sign_key root;
 	uint8_t		seed[SIGN_SEED];
-	char		rest[200], path[CONFIG_PATH_MOST];
+	char		path[CONFIG_PATH_MOST];
 
 	home_seed(of, 4, seed);
 	sign_key_from_seed(&root, seed);
 	home_must(card_sign(&of->card, &root, &b) == ERR_OK, "card");
-	(void)snprintf(rest, sizeof rest, "partners/%s.card", name);
 	home_path(h, rest, path);
 	home_must(file_write(path, builder_bytes(&b), 0644) == ERR_OK, path);
+}
+
+/* Writes `of`'s card into partners/<name>.card of `h`. */
+static inline void home_add_card(const struct home *h, const struct home *of, const char *name)
+{
+	char rest[200];
+
+	(void)snprintf(rest, sizeof rest, "partners/%s.card", name);
+	home_write_card(h, of, rest);
 }
 
 static inline int home_remove_one(const char *path, const struct stat *about unused_arg, int kind unused_arg, struct FTW *where unused_arg)

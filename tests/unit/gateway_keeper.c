@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "gateway/keeper.h"
+#include "rings.h"
 
 #define NOW 1790000000u
 
@@ -298,6 +299,25 @@ static void test_a_partners_log_goes_on_from_our_receipt(void **state)
 	keeper_free(next);
 }
 
+/* A key that an earlier card of ours named receipted four; another key receipts on. */
+static void test_a_new_receipt_key_goes_on_from_a_receipt_by_the_old_one(void **state)
+{
+	struct ring_of_one ring;
+
+	assert_int_equal(say_follow(*state, 7, PEER_ORIGIN).type, 0);
+	struct receipt four = receipt_of(say_cosign(*state, 7, 0, 4), 4, 'p');
+	struct keeper *next = keeper_new("north.example", &log_key, &other_key);
+
+	build_follow_from(7, &four, 'p');
+	assert_refused(say(next, KEEPER_FOLLOW), 7, ERR_SIGNATURE); /* no card of ours says so */
+	keeper_cards(next, ring_make(&ring, &log_key.pub, &log_key.pub));
+	assert_refused(say(next, KEEPER_FOLLOW), 7, ERR_SIGNATURE); /* nor this one */
+	keeper_cards(next, ring_make(&ring, &log_key.pub, &receipt_key.pub));
+	assert_int_equal(say(next, KEEPER_FOLLOW).type, 0);
+	assert_int_equal(say_cosign(next, 7, 4, 1).type, KEEPER_COSIGNED);
+	keeper_free(next);
+}
+
 static void test_a_receipt_that_is_not_ours_is_no_beginning(void **state)
 {
 	assert_int_equal(say_follow(*state, 7, PEER_ORIGIN).type, 0);
@@ -421,6 +441,7 @@ int main(void)
 		TEST(test_only_our_own_logs_are_opened),
 		TEST(test_a_partners_log_is_followed_from_nothing),
 		TEST(test_a_partners_log_goes_on_from_our_receipt),
+		TEST(test_a_new_receipt_key_goes_on_from_a_receipt_by_the_old_one),
 		TEST(test_a_receipt_that_is_not_ours_is_no_beginning),
 		TEST(test_another_history_of_a_receipted_origin_is_refused),
 		TEST(test_a_larger_receipt_of_another_life_cannot_join_a_history),

@@ -342,6 +342,36 @@ static void test_a_wrong_card_is_said_on_both_sides(void **state unused_arg)
 	config_done(&east.config);
 }
 
+static void pins_say(struct core *core, const struct hash *pin)
+{
+	uint8_t	       payload[1 + HASH_SIZE];
+	struct builder b = builder_on(payload, sizeof payload);
+
+	build_u8(&b, 1);
+	build_copy(&b, pin->b, HASH_SIZE);
+	assert_int_equal(pipe_send(core->link, LINK_PINS, builder_bytes(&b), -1), ERR_OK);
+}
+
+/* South hears of a card of north's without the key that north showed: as when that key was stolen. */
+static void test_a_session_ends_with_the_key_that_let_it_in(void **state unused_arg)
+{
+	struct hash held = north.home.card.tls[0], other = {{9}};
+
+	both_up();
+	pins_say(&south, &held);
+	uint8_t frames[2048];
+	size_t	n = two_frames(frames, sizeof frames);
+	core_say(&south, LINK_FRAMES, south.up, bytes_of(frames, n));
+	WAIT_UNTIL(north.ngot == n);
+	assert_int_equal(south.downs, 0);
+	pins_say(&south, &other);
+	WAIT_UNTIL(south.downs == 1 && north.downs == 1);
+	WAIT_UNTIL(strstr(north.why, "the partner refused our certificate"));
+	assert_int_equal(south.ups, 1);
+	pins_say(&south, &held);
+	WAIT_UNTIL(south.ups == 2);
+}
+
 static void test_nobody_there_is_said(void **state unused_arg)
 {
 	core_start(&north);
@@ -384,6 +414,7 @@ int main(void)
 		TEST(test_a_new_core_gets_a_new_session),
 		TEST(test_both_dial_and_one_session_stays),
 		TEST(test_a_wrong_card_is_said_on_both_sides),
+		TEST(test_a_session_ends_with_the_key_that_let_it_in),
 		TEST(test_nobody_there_is_said),
 		TEST(test_strangers_do_not_disturb),
 	};

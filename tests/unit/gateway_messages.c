@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "gateway/messages.h"
+#include "gateway/fetch.h"
 #include "wire_help.h"
 
 static uint8_t wire[256 * 1024];
@@ -250,9 +250,73 @@ static void a_text_fits_its_room_and_has_no_nul(void **state)
 	assert_int_equal(cursor_err(&c), ERR_MALFORMED);
 }
 
+/* ---- what a national system fetches ---- */
+
+static void offers_and_their_orders_come_back(void **state unused_arg)
+{
+	static struct offer	   o, offer_back;
+	static struct fetch_answer a, answer_back;
+	struct fetch_list f = {.ticket = 9, .account = bytes_text("case-system"), .scope = bytes_text("answer:customs/a"), .most = 3, .lease_s = 60},
+			  list_back;
+	struct builder b = builder_on(wire, sizeof wire);
+	struct cursor  c;
+
+	f.clause = bytes_text("customs/a");
+	fetch_list_write(&b, &f);
+	assert_int_equal(fetch_list_read(builder_bytes(&b), &list_back), ERR_OK);
+	assert_true(list_back.most == 3 && list_back.lease_s == 60 && bytes_is(list_back.clause, "customs/a"));
+	for (size_t n = 0; n < b.n; n++)
+		assert_int_not_equal(fetch_list_read(bytes_of(wire, n), &list_back), ERR_OK);
+
+	o = (struct offer){.mid = {1}, .from = "cbp.us.example", .clause = bytes_text("customs/a"), .number = 7, .lease_ms = 5};
+	add(&o.fields, "declaration", "2026-0048817");
+	b = builder_on(wire, sizeof wire);
+	offer_write(&b, &o);
+	c = cursor_on(builder_bytes(&b));
+	assert_int_equal(offer_read(&c, &offer_back), ERR_OK);
+	assert_int_equal(cursor_end(&c), ERR_OK);
+	assert_string_equal(offer_back.from, o.from);
+	assert_true(bytes_is(fields_find(&offer_back.fields, "declaration")->value, "2026-0048817"));
+
+	a = (struct fetch_answer){.ticket = 9, .account = f.account, .scope = f.scope, .mid = {1}, .outcome = OUTCOME_HIT};
+	add(&a.fields, "status", "released");
+	b = builder_on(wire, sizeof wire);
+	fetch_answer_write(&b, &a);
+	assert_int_equal(fetch_answer_read(builder_bytes(&b), &answer_back), ERR_OK);
+	assert_true(answer_back.outcome == OUTCOME_HIT && answer_back.fields.n == 1);
+	for (size_t n = 0; n < b.n; n++)
+		assert_int_not_equal(fetch_answer_read(bytes_of(wire, n), &answer_back), ERR_OK);
+}
+
+static void orders_that_contradict_themselves_are_refused(void **state unused_arg)
+{
+	static struct fetch_answer bad[4], back;
+	struct fetch_list	   lists[] = {{.most = 0}, {.most = FETCH_OFFERS_MOST + 1}, {.most = 1, .lease_s = FETCH_LEASE_MOST + 1}}, list_back;
+
+	bad[0] = (struct fetch_answer){.outcome = OUTCOME_NO_HIT};
+	add(&bad[0].fields, "status", "released"); /* nothing is found, and something */
+	bad[1] = (struct fetch_answer){.outcome = OUTCOME_REFUSED};
+	bad[2] = (struct fetch_answer){.outcome = OUTCOME_HIT, .reason = bytes_text("public-order")};
+	bad[3] = (struct fetch_answer){.outcome = (enum outcome)3};
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		struct builder b = builder_on(wire, sizeof wire);
+
+		fetch_answer_write(&b, &bad[i]);
+		assert_int_equal(fetch_answer_read(builder_bytes(&b), &back), ERR_MALFORMED);
+	}
+	for (size_t i = 0; i < COUNT_OF(lists); i++) {
+		struct builder b = builder_on(wire, sizeof wire);
+
+		fetch_list_write(&b, &lists[i]);
+		assert_int_equal(fetch_list_read(builder_bytes(&b), &list_back), ERR_MALFORMED);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(offers_and_their_orders_come_back),
+		cmocka_unit_test(orders_that_contradict_themselves_are_refused),
 		cmocka_unit_test(an_ask_comes_back),
 		cmocka_unit_test(an_ask_keeps_its_limits),
 		cmocka_unit_test(a_withdrawal_comes_back),

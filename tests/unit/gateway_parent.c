@@ -16,6 +16,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -24,6 +26,8 @@
 
 #define PATIENCE_S 20
 #define ROLES	   7
+
+#define WATCHDOG_US 200000
 
 /* What the processes of one gateway tell the test. */
 struct board {
@@ -214,6 +218,30 @@ static void child_kill(enum role role, int number)
 
 static struct config_provider provider = {.clause = "customs/status"};
 
+/* What a reload reads: the configuration that `home` has, and one more line. */
+static void configuration_write(const char *more)
+{
+	char	       text[512], path[CONFIG_PATH_MOST];
+	struct builder b = builder_on(text, sizeof text - 1);
+
+	build_format(&b,
+		     "party: north.example\napi: {listen: 127.0.0.1:7171}\npartners:\n  south.example: 127.0.0.1:9\n"
+		     "provide:\n  customs/status:\n    sqlite: /nowhere\n    statement: SELECT 1\n%s",
+		     more);
+	home_must(config_path(&home.config, "mithaq.yaml", path) == ERR_OK, "path");
+	home_must(file_write(path, builder_bytes(&b), 0644) == ERR_OK, path);
+}
+
+/* Papers and keys that a trial finds in order. */
+static void papers_write(void)
+{
+	static struct home south;
+
+	home_make(&south, folder, "south.example", "north.example", 2);
+	home_write_card(&home, &home, "north.example.card");
+	home_add_card(&home, &south, "south.example");
+}
+
 static int setup(void **state unused_arg)
 {
 	(void)snprintf(folder, sizeof folder, "/tmp/mithaq-parent-XXXXXX");
@@ -224,6 +252,9 @@ static int setup(void **state unused_arg)
 	home.config.api_listen = "127.0.0.1:7171";
 	home.config.nproviders = 1;
 	home.config.provider = &provider;
+	home.config.partner[0].dial = "127.0.0.1:9";
+	configuration_write("");
+	papers_write();
 	return 0;
 }
 
@@ -234,6 +265,8 @@ static int teardown(void **state unused_arg)
 		(void)waitpid(gateway, NULL, 0);
 		gateway = 0;
 	}
+	(void)unsetenv("NOTIFY_SOCKET");
+	(void)unsetenv("WATCHDOG_USEC");
 	home_remove(folder);
 	return munmap(board, sizeof *board);
 }
@@ -327,11 +360,170 @@ static void test_a_core_whose_ledger_failed_stays_down_although_its_keeper_ends_
 	assert_int_equal(gateway_ends(), EXIT_STOPPED);
 }
 
-static void test_reload_reaches_the_desk(void **state unused_arg)
+static int started(enum role role)
+{
+	return atomic_load(&board->started[role]);
+}
+
+static void test_a_reload_of_nothing_new_reaches_the_desk_and_replaces_nobody(void **state unused_arg)
 {
 	all_up();
 	assert_int_equal(kill(gateway, SIGHUP), 0);
 	WAIT_UNTIL(atomic_load(&board->reloads) == 1);
+	for (unsigned role = ROLE_LINK; role <= ROLE_WORKER; role++)
+		assert_int_equal(started((enum role)role), 1);
+}
+
+static void test_a_reload_replaces_whom_the_change_concerns_beginning_with_the_core(void **state unused_arg)
+{
+	all_up();
+	configuration_write("    timeout: 3 s\n");
+	assert_int_equal(kill(gateway, SIGHUP), 0);
+	WAIT_UNTIL(atomic_load(&board->reloads) == 1 && atomic_load(&board->greeted[ROLE_CORE][ROLE_KEEPER]) == 2 &&
+		   atomic_load(&board->greeted[ROLE_WORKER][ROLE_CORE]) == 2 && atomic_load(&board->greeted[ROLE_LINK][ROLE_CORE]) == 2 &&
+		   atomic_load(&board->greeted[ROLE_DESK][ROLE_CORE]) == 2);
+	assert_int_equal(atomic_load(&board->stopped[ROLE_CORE]), 1);
+	assert_int_equal(started(ROLE_CORE), 2);
+	assert_int_equal(started(ROLE_KEEPER), 2);
+	assert_int_equal(started(ROLE_WORKER), 2);
+	assert_int_equal(started(ROLE_LINK), 1);
+	assert_int_equal(started(ROLE_DESK), 1);
+	assert_int_equal(started(ROLE_READER), 1);
+}
+
+/* ---- the service manager ---- */
+
+static int manager_listen(void)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	struct timeval	   patience = {.tv_sec = PATIENCE_S};
+	char		   usec[16];
+	int		   fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	(void)snprintf(at.sun_path, sizeof at.sun_path, "%s/notify", folder);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+	assert_int_equal(setenv("NOTIFY_SOCKET", at.sun_path, 1), 0);
+	(void)snprintf(usec, sizeof usec, "%d", WATCHDOG_US);
+	assert_int_equal(setenv("WATCHDOG_USEC", usec, 1), 0);
+	return fd;
+}
+
+static void manager_hears(int fd, const char *expected)
+{
+	char text[128];
+
+	for (;;) {
+		ssize_t n = recv(fd, text, sizeof text - 1, 0);
+		if (n < 0)
+			fail_msg("the manager never heard %s", expected);
+		text[n] = '\0';
+		if (strncmp(text, expected, strlen(expected)) == 0)
+			return;
+	}
+}
+
+/* What was on its way is heard first; then silence for ten periods. */
+static void manager_hears_no_more(int fd)
+{
+	struct timeval long_enough = {.tv_sec = 10 * WATCHDOG_US / 1000000};
+	char	       text[128];
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &long_enough, sizeof long_enough), 0);
+	for (int on_its_way = 0; recv(fd, text, sizeof text, 0) >= 0; on_its_way++)
+		assert_true(on_its_way < 2);
+}
+
+/* The end of a reload, good or refused, is told like its beginning. */
+static void reload_to_its_end(int fd)
+{
+	assert_int_equal(kill(gateway, SIGHUP), 0);
+	manager_hears(fd, "RELOADING=1\nMONOTONIC_USEC=");
+	manager_hears(fd, "READY=1");
+}
+
+static void nobody_was_told(void)
+{
+	for (unsigned role = ROLE_LINK; role <= ROLE_WORKER; role++)
+		assert_int_equal(started((enum role)role), 1);
+	assert_int_equal(atomic_load(&board->reloads), 0);
+}
+
+/* The one that is bad changes nothing, and the good one after it is taken up. */
+static void test_a_bad_configuration_is_refused_whole(void **state unused_arg)
+{
+	int fd = manager_listen();
+
+	all_up();
+	manager_hears(fd, "READY=1");
+	configuration_write("watchword: open\n");
+	reload_to_its_end(fd);
+	nobody_was_told();
+	configuration_write("    timeout: 3 s\n");
+	reload_to_its_end(fd);
+	assert_int_equal(started(ROLE_CORE), 2);
+	close(fd);
+}
+
+/* A card that no root signed is found by the trial, and the core works on. */
+static void test_a_bad_paper_is_refused_before_anybody_leaves(void **state unused_arg)
+{
+	int  fd = manager_listen();
+	char path[CONFIG_PATH_MOST];
+
+	all_up();
+	manager_hears(fd, "READY=1");
+	home_path(&home, "partners/south.example.card", path);
+	assert_int_equal(file_write(path, bytes_text("mithaq/keys/1\nparty south.example\n"), 0644), ERR_OK);
+	reload_to_its_end(fd);
+	nobody_was_told();
+	close(fd);
+}
+
+static void watched(enum role hangs)
+{
+	int fd = manager_listen();
+
+	all_up();
+	manager_hears(fd, "READY=1");
+	manager_hears(fd, "WATCHDOG=1");
+	child_kill(hangs, SIGSTOP);
+	manager_hears_no_more(fd);
+	child_kill(hangs, SIGCONT);
+	manager_hears(fd, "WATCHDOG=1");
+	assert_int_equal(kill(gateway, SIGTERM), 0);
+	manager_hears(fd, "STOPPING=1");
+	assert_int_equal(gateway_ends(), EXIT_STOPPED);
+	close(fd);
+}
+
+static void test_a_core_that_hangs_stops_the_watchdog(void **state unused_arg)
+{
+	watched(ROLE_CORE);
+}
+
+static void test_a_keeper_that_hangs_stops_the_watchdog(void **state unused_arg)
+{
+	watched(ROLE_KEEPER);
+}
+
+static void test_a_desk_that_hangs_stops_the_watchdog(void **state unused_arg)
+{
+	watched(ROLE_DESK);
+}
+
+/* A reader that hangs is no reason to end a gateway that answers. */
+static void test_a_stopped_ledger_does_not_stop_the_watchdog(void **state unused_arg)
+{
+	int fd = manager_listen();
+
+	all_up();
+	child_kill(ROLE_CORE, SIGUSR1);
+	WAIT_UNTIL(atomic_load(&board->ledger_stops) == 1);
+	manager_hears(fd, "WATCHDOG=1");
+	manager_hears(fd, "WATCHDOG=1");
+	manager_hears(fd, "WATCHDOG=1");
+	close(fd);
 }
 
 static void test_two_gateways_never_share_a_folder(void **state unused_arg)
@@ -377,7 +569,14 @@ int main(void)
 		TEST(test_keeper_and_core_live_and_die_together),
 		TEST(test_a_core_whose_ledger_failed_stays_down),
 		TEST(test_a_core_whose_ledger_failed_stays_down_although_its_keeper_ends_first),
-		TEST(test_reload_reaches_the_desk),
+		TEST(test_a_reload_of_nothing_new_reaches_the_desk_and_replaces_nobody),
+		TEST(test_a_reload_replaces_whom_the_change_concerns_beginning_with_the_core),
+		TEST(test_a_bad_configuration_is_refused_whole),
+		TEST(test_a_bad_paper_is_refused_before_anybody_leaves),
+		TEST(test_a_core_that_hangs_stops_the_watchdog),
+		TEST(test_a_keeper_that_hangs_stops_the_watchdog),
+		TEST(test_a_desk_that_hangs_stops_the_watchdog),
+		TEST(test_a_stopped_ledger_does_not_stop_the_watchdog),
 		TEST(test_two_gateways_never_share_a_folder),
 		TEST(test_a_process_that_cannot_be_set_up_ends_the_start),
 	};

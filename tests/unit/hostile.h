@@ -13,6 +13,7 @@
 
 #include "channel/state.h"
 #include "crypto/hash.h"
+#include "rings.h"
 
 #define FOE_START_MS  UINT64_C(1795420800000) /* 2026-11-23 */
 #define FOE_LOGS_MOST 160
@@ -42,6 +43,7 @@ struct foe {
 	struct channel	 *channel;
 	struct agreement *agreement;
 	struct sign_key	  root[2], log_key, receipt_key, our_log_key, our_receipt_key;
+	struct ring_of_one ring[2];
 	uint64_t	  now_ms;
 	struct foe_log	  log[FOE_LOGS_MOST];
 	unsigned	  nlogs;
@@ -340,6 +342,7 @@ static inline void foe_perform(struct foe *f, const struct duty *d)
 		foe_kept(f, d);
 		break;
 	case DUTY_STORE_RECEIPT:
+	case DUTY_CARD:
 	case DUTY_REPORT:
 	case DUTY_REFUSE:
 	case DUTY_PERMIT:
@@ -677,9 +680,8 @@ static inline void foe_begin(struct foe *f, struct agreement *held)
 	f->agreement = held;
 	if (held == NULL)
 		foe_agreement(f, ours);
-	setup.own_log_key = f->our_log_key.pub;
-	setup.peer_log_key = f->log_key.pub;
-	setup.peer_receipt_key = f->receipt_key.pub;
+	setup.own = ring_make(&f->ring[0], &f->our_log_key.pub, &f->our_receipt_key.pub);
+	setup.theirs = ring_make(&f->ring[1], &f->log_key.pub, &f->receipt_key.pub);
 	f->channel = channel_new(&setup);
 	if (f->channel == NULL || channel_permit(f->channel, f->agreement) != ERR_OK)
 		abort();

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -171,7 +172,8 @@ static void scene_play(struct scene *s)
 	event_base_dispatch(s->base);
 }
 
-static void scene_done(struct scene *s)
+/* The two part; each keeps its identities and pins. */
+static void scene_end(struct scene *s)
 {
 	if (s->accepts.socket)
 		link_tls_end(s->accepts.socket);
@@ -181,6 +183,13 @@ static void scene_done(struct scene *s)
 	/* The farewells read each other's end. */
 	event_base_dispatch(s->base);
 	event_base_free(s->base);
+	s->accepts = (struct end){.tls = s->accepts.tls};
+	s->dials = (struct end){.tls = s->dials.tls};
+}
+
+static void scene_done(struct scene *s)
+{
+	scene_end(s);
 	link_tls_free(s->accepts.tls);
 	link_tls_free(s->dials.tls);
 	SSL_CTX_free(s->foreign);
@@ -242,6 +251,95 @@ static void test_a_wrong_listener_is_refused_and_both_know_why(void **state unus
 	assert_non_null(strstr(s.dials.why, "the partner's certificate is not the one on its card: card says"));
 	assert_non_null(strstr(s.accepts.why, "the partner refused our certificate"));
 	scene_done(&s);
+}
+
+/* ---- keys that change ---- */
+
+static void identity_add(struct link_tls *t, const struct party *more)
+{
+	assert_int_equal(link_tls_add(t, &more->key, buffer_bytes(&more->certificate)), ERR_OK);
+}
+
+/* North and south have both new keys, and neither has the other's new card: the second or third attempt succeeds. */
+static void test_a_refused_certificate_gives_way_to_the_one_before(void **state unused_arg)
+{
+	struct scene s = {.accepts.tls = tls_of(&east, &north.pin), .dials.tls = tls_of(&east, &south.pin)};
+
+	identity_add(s.accepts.tls, &south);
+	identity_add(s.dials.tls, &north);
+	scene_play(&s); /* north sees another listener */
+	assert_non_null(strstr(s.accepts.why, "the partner refused our certificate"));
+	scene_end(&s);
+	scene_play(&s); /* south sees another dialler */
+	assert_non_null(strstr(s.dials.why, "the partner refused our certificate"));
+	scene_end(&s);
+	scene_play(&s);
+	assert_int_equal(s.accepts.checked, ERR_OK);
+	assert_string_equal(s.dials.heard, "peace.");
+	assert_string_equal(s.accepts.heard, "peace.");
+	scene_done(&s);
+}
+
+/* Its sibling: without the identity before, it is refused for ever. */
+static void test_one_identity_alone_is_refused_again(void **state unused_arg)
+{
+	struct scene s = {.accepts.tls = tls_of(&east, &north.pin), .dials.tls = tls_of(&north, &south.pin)};
+
+	for (int i = 0; i < 3; i++) {
+		scene_play(&s);
+		assert_non_null(strstr(s.accepts.why, "the partner refused our certificate"));
+		scene_end(&s);
+	}
+	scene_play(&s);
+	scene_done(&s);
+}
+
+static void test_the_partner_has_another_card(void **state unused_arg)
+{
+	struct scene s = {.accepts.tls = tls_of(&south, &east.pin), .dials.tls = tls_of(&north, &south.pin)};
+
+	scene_play(&s);
+	assert_non_null(strstr(s.accepts.why, "the partner's certificate is not the one on its card"));
+	scene_end(&s);
+	assert_int_equal(link_tls_pins(s.accepts.tls, &north.pin, 0), ERR_VALUE);
+	assert_int_equal(link_tls_pins(s.accepts.tls, &north.pin, 1), ERR_OK);
+	scene_play(&s);
+	assert_int_equal(s.accepts.checked, ERR_OK);
+	scene_done(&s);
+}
+
+/* ---- no memory ---- */
+
+static bool memory_gone;
+
+static void *take(size_t n)
+{
+	return memory_gone ? NULL : malloc(n);
+}
+
+static void *take_again(void *at, size_t n)
+{
+	return memory_gone ? NULL : realloc(at, n);
+}
+
+/* The library has freed the SSL object then; the descriptor is ours. */
+static void test_without_memory_there_is_no_socket_and_nothing_is_freed_twice(void **state unused_arg)
+{
+	struct link_tls	  *t = tls_of(&north, &south.pin);
+	struct event_base *base = event_base_new();
+	int		   fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	event_set_mem_functions(take, take_again, free);
+	memory_gone = true;
+	assert_null(link_tls_dial(t, base));
+	assert_null(link_tls_accept(t, base, fd));
+	memory_gone = false;
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	struct bufferevent *made = link_tls_dial(t, base);
+	assert_non_null(made);
+	bufferevent_free(made);
+	event_base_free(base);
+	link_tls_free(t);
 }
 
 /* ---- a foreign dialler ---- */
@@ -319,6 +417,10 @@ int main(void)
 		cmocka_unit_test(test_one_of_several_pins_is_enough),
 		cmocka_unit_test(test_a_wrong_dialler_is_refused_and_both_know_why),
 		cmocka_unit_test(test_a_wrong_listener_is_refused_and_both_know_why),
+		cmocka_unit_test(test_a_refused_certificate_gives_way_to_the_one_before),
+		cmocka_unit_test(test_one_identity_alone_is_refused_again),
+		cmocka_unit_test(test_the_partner_has_another_card),
+		cmocka_unit_test(test_without_memory_there_is_no_socket_and_nothing_is_freed_twice),
 		cmocka_unit_test(test_without_our_alpn_nobody_comes_in),
 		cmocka_unit_test(test_older_tls_is_refused),
 		cmocka_unit_test(test_a_dialler_without_certificate_is_refused),

@@ -9,6 +9,7 @@
 #include "wire/checkpoint.h"
 #include "wire/flow.h"
 #include "wire/hello.h"
+#include "wire/paper.h"
 #include "wire/receipt.h"
 #include "wire/session.h"
 #include "wire_help.h"
@@ -35,6 +36,7 @@ AGAIN(ack, struct ack_frame, ack_frame_write(&frame, &f))
 AGAIN(credit, struct credit_frame, credit_frame_write(&frame, &f))
 AGAIN(ping, struct ping_frame, ping_frame_write(&frame, FRAME_PONG, &f))
 AGAIN(alarm, struct alarm_frame, alarm_frame_write(&frame, &f))
+AGAIN(paper, struct paper_frame, paper_frame_write(&frame, &f))
 AGAIN(close, struct close_frame, close_frame_write(&frame, &f))
 
 static bool frame_is_strict(reader_fn reader, const struct builder *b, uint8_t type)
@@ -196,6 +198,21 @@ static void ping_and_alarm_come_back(void **state)
 	assert_int_equal(b.err, ERR_TOO_LONG);
 }
 
+static void paper_comes_back(void **state)
+{
+	(void)state;
+	struct builder b = builder_on(wire, sizeof wire);
+	struct frame   f;
+	size_t	       used;
+
+	paper_frame_write(&b, &(struct paper_frame){PAPER_SIGNATURE, {{7}}, bytes_text("a line\n")});
+	assert_true(frame_is_strict(paper_again, &b, FRAME_PAPER));
+	assert_int_equal(frame_next(builder_bytes(&b), &f, &used), ERR_OK); /* whoever does not know it skips it */
+	b = builder_on(wire, sizeof wire);
+	paper_frame_write(&b, &(struct paper_frame){PAPER_SIGNATURE, {{7}}, bytes_of(scratch, PAPER_MOST + 1)});
+	assert_int_equal(b.err, ERR_TOO_LONG);
+}
+
 static enum err close_read(struct bytes text)
 {
 	struct builder	   b = builder_on(wire, sizeof wire);
@@ -229,6 +246,7 @@ int main(void)
 		cmocka_unit_test(checkpoint_and_receipt_come_back),
 		cmocka_unit_test(flow_comes_back),
 		cmocka_unit_test(ping_and_alarm_come_back),
+		cmocka_unit_test(paper_comes_back),
 		cmocka_unit_test(close_says_one_clean_line),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
