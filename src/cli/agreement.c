@@ -340,7 +340,7 @@ static int activate_store(struct cli *cli, const struct home *h, const struct ag
 	int code = home_path(cli, &h->config, "agreements", path);
 	if (code != EXIT_DONE)
 		return code;
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+	if (folder_make_private(path) != 0 && errno != EEXIST)
 		return cli_err(cli, ERR_FILE, path, NULL);
 	hex_write(a->id.b, HASH_SIZE, id);
 	snprintf(rest, sizeof rest, "agreements/%s.agreement", id);

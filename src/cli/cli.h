@@ -54,7 +54,11 @@ struct command {
 command_fn cmd_init, cmd_partner, cmd_token, cmd_agreement, cmd_query, cmd_cancel, cmd_why, cmd_status; /* one file each */
 command_fn cmd_log, cmd_evidence, cmd_verify, cmd_import;
 command_fn cmd_backup, cmd_restore, cmd_alarm;
+command_fn cmd_provider;
 command_fn cmd_try, cmd_doctor;
+command_fn cmd_config;
+command_fn cmd_upgrade;
+command_fn cmd_key, cmd_ping, cmd_notice;
 command_fn cmd_help, cmd_version;
 /* `serve` stands in main.c: it calls the gateway, a room on the same floor as this one. */
 

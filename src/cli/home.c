@@ -1,6 +1,10 @@
 #include "cli/home.h"
 
+#include <errno.h>
 #include <time.h>
+
+#include "agreement/words.h"
+#include "proc/files.h"
 
 uint64_t now_ms(void)
 {
@@ -8,6 +12,11 @@ uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_REALTIME, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+int32_t today(void)
+{
+	return (int32_t)(now_ms() / 86400000u);
 }
 
 typedef enum err papers_fn(const struct config *config, struct papers *out, char file[CONFIG_PATH_MOST], struct fault *fault);
@@ -52,4 +61,59 @@ int home_path(struct cli *cli, const struct config *config, const char *rest, ch
 	enum err e = config_path(config, rest, out);
 
 	return e == ERR_OK ? EXIT_DONE : cli_err(cli, e, rest, NULL);
+}
+
+enum err home_card_write(const char *path, struct card *card, const struct sign_key *root, bool replace)
+{
+	uint8_t	       memory[CARD_MOST];
+	struct builder note = builder_on(memory, sizeof memory);
+	struct card    read;
+	enum err       e = card_sign(card, root, &note);
+
+	if (e == ERR_OK)
+		e = card_read(builder_bytes(&note), &read, NULL);
+	if (e == ERR_OK)
+		e = replace ? file_write(path, builder_bytes(&note), 0644) : file_write_new(path, builder_bytes(&note), 0644);
+	if (e == ERR_OK)
+		*card = read;
+	return e;
+}
+
+int home_card_keep(struct cli *cli, const struct config *config, const char *from)
+{
+	char				  path[CONFIG_PATH_MOST], rest[CONFIG_PATH_MOST];
+	scoped(buffer_done) struct buffer note = {.most = CARD_MOST};
+	struct card			  card;
+	struct fault			  fault = {0};
+
+	enum err e = papers_card_read_note(from, &card, &note, &fault);
+	if (e != ERR_OK) {
+		fault.err = e;
+		return cli_fault(cli, &fault, from);
+	}
+	int code = home_path(cli, config, PAPERS_CARDS_FOLDER, path);
+	if (code != EXIT_DONE)
+		return code;
+	if (folder_make_private(path) != 0 && errno != EEXIST)
+		return cli_err(cli, ERR_FILE, path, NULL);
+	e = papers_card_path(card.party, card.serial, rest);
+	if (e == ERR_OK)
+		e = config_path(config, rest, path);
+	if (e == ERR_OK)
+		e = file_write_new(path, buffer_bytes(&note), 0644);
+	return e == ERR_OK || e == ERR_EXISTS ? EXIT_DONE : cli_err(cli, e, path, NULL);
+}
+
+static void words_tell(const struct cli *cli, const struct card *card, enum lang lang)
+{
+	char line[WORDS_TEXT_MOST];
+
+	words_line(card, lang, line);
+	fprintf(cli->out, "  %s %s\n", lang == LANG_AR ? "العربية:" : "English:", line);
+}
+
+void home_words_tell(const struct cli *cli, const struct card *card)
+{
+	words_tell(cli, card, cli->lang);
+	words_tell(cli, card, cli->lang == LANG_AR ? LANG_EN : LANG_AR);
 }

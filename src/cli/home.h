@@ -19,5 +19,21 @@ int home_path(struct cli *cli, const struct config *config, const char *rest, ch
 
 /* The wall clock in milliseconds since 1970. */
 uint64_t now_ms(void);
+/* The day of UTC that it is, since 1970. */
+int32_t today(void);
+
+#define CARD_DAYS 730 /* two years, then a card with the next serial */
+
+/*
+ * Signs our next card and writes it to `path` after reading it back as everybody else will;
+ * *card is then the card as read. Replaces what stands there only when `replace` is set.
+ */
+enum err home_card_write(const char *path, struct card *card, const struct sign_key *root, bool replace) must_use;
+
+/* Keeps the card that stands in `from` as home/cards/<party>.<serial>.card before another takes its place. Has complained unless EXIT_DONE. */
+int home_card_keep(struct cli *cli, const struct config *config, const char *from);
+
+/* "english: ...", "العربية: ...": the six words of a card, the person's own language first. */
+void home_words_tell(const struct cli *cli, const struct card *card);
 
 #endif

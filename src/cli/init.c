@@ -9,15 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agreement/words.h"
 #include "base/secret.h"
 #include "cli/home.h"
 #include "crypto/random.h"
 #include "net/certificate.h"
 #include "proc/files.h"
 
-#define CARD_DAYS      730 /* two years, then a card with the next serial */
 #define SEED_FILE_MOST 256
-#define DAY_MS	       86400000ull
 #define MADE_MOST      16 /* seven folders, five keys, certificate, card, configuration */
 
 struct birth {
@@ -131,9 +130,8 @@ static void public_of(const uint8_t seed[SIGN_SEED], struct public_key *out)
 static enum err card_make(struct birth *b)
 {
 	struct card *c = &b->card;
-	int32_t	     today = (int32_t)(now_ms() / DAY_MS);
 
-	*c = (struct card){.live = b->live, .serial = 1, .from_day = today, .until_day = today + CARD_DAYS, .ntls = 1, .nlog = 1, .nreceipt = 1};
+	*c = (struct card){.live = b->live, .serial = 1, .from_day = today(), .until_day = today() + CARD_DAYS, .ntls = 1, .nlog = 1, .nreceipt = 1};
 	memcpy(c->party, b->party, strlen(b->party) + 1);
 	memcpy(c->log[0].channel, "*", 2);
 	memcpy(c->receipt[0].channel, "*", 2);
@@ -146,24 +144,13 @@ static enum err card_make(struct birth *b)
 
 static enum err card_store(struct birth *b, const char *path)
 {
-	uint8_t		memory[CARD_MOST];
-	struct builder	note = builder_on(memory, sizeof memory);
 	struct sign_key root;
 
 	sign_key_from_seed(&root, b->root[0]);
-	enum err e = card_sign(&b->card, &root, &note);
+	enum err e = home_card_write(path, &b->card, &root, false);
 	sign_key_done(&root);
-	if (e != ERR_OK)
-		return e;
-	/* What we publish must be what everybody else reads. */
-	struct card read;
-	e = card_read(builder_bytes(&note), &read, NULL);
 	if (e == ERR_OK)
-		e = file_write_new(path, builder_bytes(&note), 0644);
-	if (e != ERR_OK)
-		return e;
-	made_add(b, path);
-	b->card = read;
+		made_add(b, path);
 	return e;
 }
 
@@ -191,7 +178,7 @@ static enum err folder_make(struct birth *b, const char *path)
 {
 	struct stat s;
 
-	if (mkdir(path, 0700) == 0) {
+	if (folder_make_private(path) == 0) {
 		made_add(b, path);
 		return ERR_OK;
 	}
@@ -276,16 +263,21 @@ static void tell(struct birth *b, const char *card)
 
 	card_fingerprint(&b->card, print);
 	if (cli->json) {
-		fprintf(cli->out, "{\"party\":\"%s\",\"environment\":\"%s\",\"fingerprint\":\"%s\",\"card\":", b->party, b->live ? "live" : "test",
-			print);
+		char words[2][WORDS_TEXT_MOST];
+
+		words_line(&b->card, LANG_EN, words[0]);
+		words_line(&b->card, LANG_AR, words[1]);
+		fprintf(cli->out,
+			"{\"party\":\"%s\",\"environment\":\"%s\",\"fingerprint\":\"%s\",\"words\":{\"en\":\"%s\",\"ar\":\"%s\"},\"card\":", b->party,
+			b->live ? "live" : "test", print, words[0], words[1]);
 		cli_json_text(cli, card);
 		fputs("}\n", cli->out);
 		return;
 	}
 	fprintf(cli->out, "%s\n  %s\n", cli_text(cli, "party card written:", "كُتبت بطاقة الطرف:"), card);
-	fprintf(cli->out, "%s\n  %s\n",
-		cli_text(cli, "read this fingerprint to your partner, by telephone or on paper:", "اقرأ هذه البصمة لشريكك هاتفيًا أو على ورق:"),
-		print);
+	fprintf(cli->out, "%s\n", cli_text(cli, "read these six words to your partner:", "اقرأ هذه الكلمات الست لشريكك:"));
+	home_words_tell(cli, &b->card);
+	fprintf(cli->out, "%s\n  %s\n", cli_text(cli, "the fingerprint, for paper:", "البصمة، للورق:"), print);
 	fprintf(cli->out, "%s\n", cli_text(cli, "next:", "ثم:"));
 	fprintf(cli->out, "  %s %s/root\n",
 		cli_text(cli, "take this folder away to a safe, one key apart from the other:", "انقل هذا المجلد إلى خزانة، كل مفتاح على حدة:"),

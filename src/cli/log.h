@@ -96,7 +96,9 @@ struct scrub_log {
 	uint64_t		 from, to;
 	struct epoch		 epoch;
 	char			 origin[ORIGIN_MOST];
-	const struct public_key *log_key, *receipt_key; /* NULL: not known; nothing is said of signatures then */
+	/* Every key that the author, or the reader, ever had for it; none: nothing is said of signatures. */
+	unsigned		 nlog_keys, nreceipt_keys;
+	const struct public_key *log_key[KEYRING_KEYS_MOST], *receipt_key[KEYRING_KEYS_MOST];
 };
 
 /* What the walk in order needs of an entry. */

@@ -272,7 +272,7 @@ static void check_checkpoint(struct checking *c, const struct scrubbed_head *h, 
 		tell_at(c, DAMAGE_UNREADABLE, PLACE_CHECKPOINT, h->head.size);
 	else if (differs)
 		tell_at(c, DAMAGE_CHECKPOINT_ROOT, PLACE_CHECKPOINT, h->head.size);
-	else if (!h->checkpoint_verifies && c->stretch[c->now].log_key != NULL)
+	else if (!h->checkpoint_verifies && c->stretch[c->now].nlog_keys > 0)
 		tell_at(c, DAMAGE_CHECKPOINT_SIGNATURE, PLACE_CHECKPOINT, h->head.size);
 }
 
@@ -285,7 +285,7 @@ static void check_receipt(struct checking *c, const struct scrubbed_head *h, boo
 		tell_at(c, DAMAGE_UNREADABLE, PLACE_RECEIPT, h->head.size);
 	else if (differs)
 		tell_at(c, DAMAGE_RECEIPT_ROOT, PLACE_RECEIPT, h->head.size);
-	else if (!h->receipt_verifies && c->stretch[c->now].receipt_key != NULL)
+	else if (!h->receipt_verifies && c->stretch[c->now].nreceipt_keys > 0)
 		tell_at(c, DAMAGE_RECEIPT_SIGNATURE, PLACE_RECEIPT, h->head.size);
 	if (!log->readable || h->head.size == log->row.receipt.size)
 		log->receipt_frontier = c->at.frontier;
@@ -395,7 +395,7 @@ static void log_start(struct checking *c)
 	log->leaves_known = true;
 	if (!log->readable)
 		tell_words(c, log, log->why);
-	if (stretch->log_key == NULL || stretch->receipt_key == NULL)
+	if (stretch->nlog_keys == 0 || stretch->nreceipt_keys == 0)
 		tell_at(c, DAMAGE_KEY, PLACE_LOG, 0);
 	c->at = log->end; /* where another walk came to, or the beginning */
 	c->entries += stretch->from;
@@ -563,15 +563,6 @@ static void log_read(struct checking *c, struct held_log *log)
 		log->extent = 0;
 }
 
-static const struct public_key *key_of(const struct checking *c, const char *party, const char *channel, bool receipt)
-{
-	const struct card *card = papers_card(c->papers, party);
-
-	if (card == NULL)
-		return NULL;
-	return receipt ? card_receipt_key(card, channel) : card_log_key(card, channel);
-}
-
 /* Signed heads say how long a log is where its row says less, or cannot be read. */
 static uint64_t log_size(const struct held_log *log)
 {
@@ -593,8 +584,12 @@ static void stretch_make(struct checking *c, const struct held_log *log, struct 
 	*out = (struct scrub_log){.id = row->id, .own = row->own, .to = log_size(log), .epoch = row->epoch};
 	if (store_log_origin(c->self, row, out->origin) != ERR_OK)
 		snprintf(out->origin, sizeof out->origin, "%.100s/%s", row->partner, row->channel);
-	out->log_key = key_of(c, row->own ? c->self : row->partner, row->channel, false);
-	out->receipt_key = key_of(c, row->own ? row->partner : c->self, row->channel, true);
+	const struct keyring *authors = papers_keyring(c->papers, row->own ? c->self : row->partner);
+	const struct keyring *readers = papers_keyring(c->papers, row->own ? row->partner : c->self);
+	if (authors != NULL)
+		out->nlog_keys = keyring_log_keys(authors, row->channel, out->log_key);
+	if (readers != NULL)
+		out->nreceipt_keys = keyring_receipt_keys(readers, row->channel, out->receipt_key);
 }
 
 struct resumed_head {

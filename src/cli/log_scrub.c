@@ -207,8 +207,10 @@ static bool checkpoint_holds(const struct scrub_log *log, const struct head_row 
 	struct checkpoint c;
 
 	head_checkpoint(log, head, &c);
-	return head->checkpointed && head->checkpoint_read && log->log_key != NULL &&
-	       checkpoint_verify(log->log_key, &c, &head->checkpoint) == ERR_OK;
+	for (unsigned i = 0; head->checkpointed && head->checkpoint_read && i < log->nlog_keys; i++)
+		if (checkpoint_verify(log->log_key[i], &c, &head->checkpoint) == ERR_OK)
+			return true;
+	return false;
 }
 
 static bool receipt_holds(const struct scrub_log *log, const struct head_row *head)
@@ -216,8 +218,10 @@ static bool receipt_holds(const struct scrub_log *log, const struct head_row *he
 	struct checkpoint c;
 
 	head_checkpoint(log, head, &c);
-	return head->receipted && head->receipt_read && log->receipt_key != NULL &&
-	       receipt_verify(log->receipt_key, &c, head->time_s, &head->receipt) == ERR_OK;
+	for (unsigned i = 0; head->receipted && head->receipt_read && i < log->nreceipt_keys; i++)
+		if (receipt_verify(log->receipt_key[i], &c, head->time_s, &head->receipt) == ERR_OK)
+			return true;
+	return false;
 }
 
 bool head_verifies(const struct scrub_log *log, const struct head_row *head)

@@ -147,15 +147,48 @@ static void print_unanswered(struct cli *cli, const json_t *reply)
 	fprintf(cli->complain, cli_text(cli, "%s  %s; `mithaq why %s`\n", "%s  %s؛ «mithaq why %s»\n"), id, state, id);
 }
 
+static void print_word(const struct cli *cli, const char *en, const char *ar, const char *value)
+{
+	if (*value == '\0')
+		return;
+	if (cli->lang == LANG_AR)
+		fprintf(cli->out, "  %s: %s\n", ar, value);
+	else
+		fprintf(cli->out, "  %-13s %s\n", en, value);
+}
+
+/* What the partner would receive, what stays here, and what the day has left. */
+static void print_sends(const struct cli *cli, const json_t *reply)
+{
+	const json_t *sends = json_object_get(reply, "sends"), *quota = json_object_get(reply, "quota");
+	const char   *name;
+	json_t	     *value;
+	size_t	      i;
+
+	print_word(cli, "to", "إلى", reply_text(sends, "to"));
+	print_word(cli, "clause", "البند", reply_text(sends, "clause"));
+	print_word(cli, "purpose", "الغرض", reply_text(sends, "purpose"));
+	print_word(cli, "case", "رقم القضية", reply_text(sends, "case"));
+	json_object_foreach(json_object_get(sends, "fields"), name, value)
+		print_word(cli, name, name, json_string_value(value) != NULL ? json_string_value(value) : "");
+	json_array_foreach(json_object_get(reply, "stays"), i, value)
+		print_word(cli, "stays here", "يبقى هنا", json_string_value(value) != NULL ? json_string_value(value) : "");
+	if (quota != NULL)
+		fprintf(cli->out, cli->lang == LANG_AR ? "  بقي اليوم: %llu من %llu\n" : "  left today    %llu of %llu\n",
+			(unsigned long long)reply_number(quota, "left"), (unsigned long long)reply_number(quota, "per_day"));
+}
+
 static int print_dry(struct cli *cli, const json_t *reply)
 {
-	if (strcmp(reply_text(reply, "would"), "permit") == 0) {
-		fprintf(cli->out, "%s\n", cli_text(cli, "this would be permitted; nothing was sent", "هذا مسموح به؛ ولم يُرسل شيء"));
+	if (strcmp(reply_text(reply, "would"), "send") == 0) {
+		fprintf(cli->out, "%s\n  %s\n", cli_text(cli, "this would be sent; nothing was sent", "هذا كان سيُرسل؛ ولم يُرسل شيء"),
+			reply_text(reply, "because"));
+		print_sends(cli, reply);
 		return EXIT_DONE;
 	}
-	fprintf(cli->complain, "mithaq: %s\n  %s\n  %s\n",
+	fprintf(cli->complain, "mithaq: %s\n  %s\n  %s %s\n  %s\n",
 		cli_text(cli, "this would be refused here; nothing was sent", "هذا سيُرفض هنا؛ ولم يُرسل شيء"), reply_text(reply, "because"),
-		reply_text(reply, "remedy"));
+		cli_text(cli, "rule", "القاعدة"), reply_text(reply, "rule"), reply_text(reply, "remedy"));
 	return EXIT_REFUSED_HERE;
 }
 
@@ -166,7 +199,7 @@ static int show(struct cli *cli, const struct words *words, const struct reply *
 	if (r->http.status >= 400)
 		return ask_problem(cli, r);
 	if (words->dry_run && cli->json)
-		exit = strcmp(reply_text(r->json, "would"), "permit") == 0 ? EXIT_DONE : EXIT_REFUSED_HERE;
+		exit = strcmp(reply_text(r->json, "would"), "send") == 0 ? EXIT_DONE : EXIT_REFUSED_HERE;
 	if (cli->json) {
 		ask_print_raw(cli, r);
 		return exit;

@@ -1,4 +1,4 @@
-/* token.c: `mithaq token new ACCOUNT | list | revoke ACCOUNT-OR-HASH` (proc/tokens.h says what is stored). */
+/* token.c: `mithaq token new ACCOUNT [--days N] | list | revoke ACCOUNT-OR-HASH` (proc/tokens.h says what is stored). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,24 +10,8 @@
 #include "proc/files.h"
 #include "proc/tokens.h"
 
-/* A comma-separated list of "channel/name". */
-static bool clauses_ok(const char *clauses)
-{
-	if (strcmp(clauses, "*") == 0)
-		return true;
-	for (const char *at = clauses; *at != '\0';) {
-		size_t	    n = strcspn(at, ",");
-		const char *slash = memchr(at, '/', n);
-
-		if (slash == NULL || name_check(bytes_of(at, (size_t)(slash - at))) != ERR_OK ||
-		    name_check(bytes_of(slash + 1, n - (size_t)(slash - at) - 1)) != ERR_OK)
-			return false;
-		at += n;
-		if (*at == ',' && *++at == '\0')
-			return false;
-	}
-	return clauses[0] != '\0' && strlen(clauses) <= TOKEN_CLAUSES_MOST;
-}
+#define TOKEN_DAY_MS	86400000ull
+#define TOKEN_DAYS_MOST 3660
 
 static int folder_of(struct cli *cli, const struct config *config, char out[CONFIG_PATH_MOST])
 {
@@ -35,7 +19,7 @@ static int folder_of(struct cli *cli, const struct config *config, char out[CONF
 
 	if (code != EXIT_DONE)
 		return code;
-	if (mkdir(out, 0700) != 0 && errno != EEXIST)
+	if (folder_make_private(out) != 0 && errno != EEXIST)
 		return cli_err(cli, ERR_FILE, out, NULL);
 	return EXIT_DONE;
 }
@@ -52,7 +36,7 @@ static int keep_for_cli(struct cli *cli, const struct config *config, const char
 	return e == ERR_OK ? EXIT_DONE : cli_err(cli, e, path, NULL);
 }
 
-static int token_make(struct cli *cli, const struct home *h, struct token *token, bool keep)
+static int token_make(struct cli *cli, const struct home *h, struct token *token, uint64_t days, bool keep)
 {
 	uint8_t random[TOKEN_RANDOM];
 	char	text[TOKEN_TEXT + 1], folder[CONFIG_PATH_MOST];
@@ -64,6 +48,7 @@ static int token_make(struct cli *cli, const struct home *h, struct token *token
 	token_text(h->papers.card[0]->live, random, text);
 	token->hash = hash_bytes(bytes_text(text));
 	token->created_ms = now_ms();
+	token->expires_ms = days == 0 ? 0 : token->created_ms + days * TOKEN_DAY_MS;
 	enum err e = token_store(folder, token);
 	code = e == ERR_OK ? EXIT_DONE : cli_err(cli, e, folder, NULL);
 	if (code == EXIT_DONE && keep)
@@ -78,7 +63,7 @@ static int token_make(struct cli *cli, const struct home *h, struct token *token
 	return code;
 }
 
-static int token_new(struct cli *cli, const char *account, const char *clauses, bool keep)
+static int token_new(struct cli *cli, const char *account, const char *clauses, uint64_t days, bool keep)
 {
 	struct token token = {0};
 	struct home  h;
@@ -86,14 +71,14 @@ static int token_new(struct cli *cli, const char *account, const char *clauses, 
 	if (token_account_check(bytes_text(account)) != ERR_OK)
 		return cli_complain(cli, EXIT_USAGE, cli_text(cli, "this is not an account's name", "ليس هذا اسم حساب"), account,
 				    cli_text(cli, "letters, digits, '.', '-' and '_'", "حروف لاتينية وأرقام و«.» و«-» و«_»"));
-	if (!clauses_ok(clauses))
-		return cli_complain(cli, EXIT_USAGE, "--clauses", clauses, "CHANNEL/NAME,CHANNEL/NAME");
+	if (scope_check(clauses) != ERR_OK)
+		return cli_complain(cli, EXIT_USAGE, "--clauses", clauses, "CHANNEL/NAME,answer:CHANNEL/NAME");
 	memcpy(token.account, account, strlen(account) + 1);
 	memcpy(token.clauses, clauses, strlen(clauses) + 1);
 	int code = home_open_cards(cli, &h);
 	if (code != EXIT_DONE)
 		return code;
-	code = token_make(cli, &h, &token, keep);
+	code = token_make(cli, &h, &token, days, keep);
 	home_done(&h);
 	return code;
 }
@@ -122,15 +107,22 @@ static int load(struct cli *cli, struct config *config, char folder[CONFIG_PATH_
 
 static void list_row(struct cli *cli, const struct token *t, bool first)
 {
-	char hash[2 * HASH_SIZE + 1], created[25];
+	char hash[2 * HASH_SIZE + 1], created[25], expires[25] = "";
+	bool expired = token_expired(t, now_ms());
 
 	hex_write(t->hash.b, HASH_SIZE, hash);
 	time_write(t->created_ms, created);
+	if (t->expires_ms != 0)
+		time_write(t->expires_ms, expires);
 	if (cli->json)
-		fprintf(cli->out, "%s{\"hash\":\"%s\",\"account\":\"%s\",\"created\":\"%s\",\"clauses\":\"%s\"}", first ? "" : ",", hash, t->account,
-			created, t->clauses);
+		fprintf(cli->out, "%s{\"hash\":\"%s\",\"account\":\"%s\",\"created\":\"%s\",\"expires\":\"%s\",\"expired\":%s,\"clauses\":\"%s\"}",
+			first ? "" : ",", hash, t->account, created, expires, expired ? "true" : "false", t->clauses);
 	else
-		fprintf(cli->out, "%.12s  %-20s %s  %s\n", hash, t->account, created, t->clauses);
+		fprintf(cli->out, "%.12s  %-20s %s  %s  %s%s\n", hash, t->account, created, t->clauses,
+			t->expires_ms == 0 ? cli_text(cli, "no end", "بلا نهاية")
+			: expired	   ? cli_text(cli, "expired ", "انتهى ")
+					   : cli_text(cli, "until ", "حتى "),
+			expires);
 }
 
 static int token_list(struct cli *cli)
@@ -195,15 +187,18 @@ static int token_revoke(struct cli *cli, const char *name)
 
 int cmd_token(struct cli *cli, int argc, char **argv)
 {
-	const char	       *clauses = "*";
+	const char	       *clauses = "*", *until = NULL;
 	bool			keep = false;
-	const struct cli_option options[] = {{"--clauses", &clauses, NULL}, {"--cli", NULL, &keep}};
+	uint64_t		days = 0;
+	const struct cli_option options[] = {{"--clauses", &clauses, NULL}, {"--days", &until, NULL}, {"--cli", NULL, &keep}};
 	int			n = cli_options(cli, argc, argv, options, COUNT_OF(options));
 
 	if (n < 0)
 		return EXIT_USAGE;
+	if (until != NULL && (decimal_read(bytes_text(until), &days) != ERR_OK || days < 1 || days > TOKEN_DAYS_MOST))
+		return cli_complain(cli, EXIT_USAGE, "--days", until, cli_text(cli, "1 to 3660", "من 1 إلى 3660"));
 	if (n == 2 && strcmp(argv[1], "new") == 0)
-		return token_new(cli, argv[2], clauses, keep);
+		return token_new(cli, argv[2], clauses, days, keep);
 	if (n == 1 && strcmp(argv[1], "list") == 0)
 		return token_list(cli);
 	if (n == 2 && strcmp(argv[1], "revoke") == 0)

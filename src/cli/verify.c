@@ -16,7 +16,10 @@
 /* The files of one run: the bundle, and what the person brought along to compare with. */
 struct run {
 	const char   *bundle_path;
-	struct buffer bundle, agreement, card;
+	struct buffer bundle, agreement;
+	unsigned      ncards;
+	const char   *card_path[EVIDENCE_GIVEN_MOST];
+	struct buffer card[EVIDENCE_GIVEN_MOST];
 	struct report report;
 };
 
@@ -172,6 +175,20 @@ static json_t *json_alarm(const struct alarm *a, const struct alarm_proof *p, en
 	return o;
 }
 
+/* What any of the given cards takes from the proof is taken. */
+static enum err alarm_judge(const struct alarm *a, const struct run *run, struct alarm_proof *proof, struct fault *fault)
+{
+	static struct alarm_proof by_card; /* large */
+	enum err		  e = alarm_verify(a, BYTES_NONE, proof, fault);
+
+	for (unsigned i = 0; i < run->ncards && e == ERR_OK; i++) {
+		e = alarm_verify(a, buffer_bytes(&run->card[i]), &by_card, fault);
+		if (e == ERR_OK && proof->finding == ALARM_PROVED_FOUND)
+			*proof = by_card;
+	}
+	return e;
+}
+
 /* A record that proves nothing ends like a broken bundle does: scripts ask for proof. */
 static int verify_alarm(struct cli *cli, struct run *run)
 {
@@ -184,7 +201,7 @@ static int verify_alarm(struct cli *cli, struct run *run)
 		return cli_complain(cli, EXIT_USAGE, "--agreement", cli_text(cli, "an ALARM file holds no agreement", "لا اتفاق في ملف الإنذار"),
 				    NULL);
 	if (e == ERR_OK)
-		e = alarm_verify(&alarm, buffer_bytes(&run->card), &proof, &fault);
+		e = alarm_judge(&alarm, run, &proof, &fault);
 	if (e != ERR_OK)
 		return broken(cli, run, &fault);
 	int code = proof.finding == ALARM_PROVED_FOUND ? EXIT_DONE : EXIT_EVIDENCE_BROKEN;
@@ -196,9 +213,12 @@ static int verify_alarm(struct cli *cli, struct run *run)
 
 static int verify(struct cli *cli, struct run *run)
 {
-	struct pins  pins = {.agreement = buffer_bytes(&run->agreement), .card = {buffer_bytes(&run->card)}};
+	struct pins  pins = {.agreement = buffer_bytes(&run->agreement)};
 	struct fault fault = {.err = ERR_OK};
-	enum err     e = evidence_verify(buffer_bytes(&run->bundle), &pins, &run->report, &fault);
+
+	for (unsigned i = 0; i < run->ncards; i++)
+		pins.card[i] = buffer_bytes(&run->card[i]);
+	enum err e = evidence_verify(buffer_bytes(&run->bundle), &pins, &run->report, &fault);
 
 	if (e == ERR_MEMORY)
 		return cli_err(cli, e, run->bundle_path, NULL);
@@ -218,7 +238,7 @@ static int read_paper(struct cli *cli, const char *path, struct buffer *out)
 	return cli_complain(cli, EXIT_USAGE, path, errno != 0 ? strerror(errno) : NULL, NULL);
 }
 
-static int read_all(struct cli *cli, struct run *run, const char *agreement, const char *card)
+static int read_all(struct cli *cli, struct run *run, const char *agreement)
 {
 	int code;
 
@@ -227,31 +247,74 @@ static int read_all(struct cli *cli, struct run *run, const char *agreement, con
 		return code;
 	if ((code = read_paper(cli, agreement, &run->agreement)) != EXIT_DONE)
 		return code;
-	return read_paper(cli, card, &run->card);
+	for (unsigned i = 0; i < run->ncards && code == EXIT_DONE; i++) {
+		run->card[i].most = CARD_MOST;
+		code = read_paper(cli, run->card_path[i], &run->card[i]);
+	}
+	return code;
+}
+
+/* "--card FILE" may stand several times: takes the first one out of argv; its value, or NULL when there is none left. */
+static const char *card_option(int *argc, char **argv)
+{
+	static const char name[] = "--card", joined[] = "--card=";
+
+	for (int i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+		bool apart = strcmp(argv[i], name) == 0 && i + 1 < *argc;
+
+		if (!apart && strncmp(argv[i], joined, sizeof joined - 1) != 0)
+			continue;
+		const char *value = apart ? argv[i + 1] : argv[i] + sizeof joined - 1;
+		int	    used = apart ? 2 : 1;
+		memmove(&argv[i], &argv[i + used], (size_t)(*argc - i - used + 1) * sizeof *argv);
+		*argc -= used;
+		return value;
+	}
+	return NULL;
+}
+
+/* The rest of the command line: one bundle, and perhaps an agreement. False: that is not how it is used, or too many cards. */
+static bool words_read(struct cli *cli, int argc, char **argv, struct run *run, const char **agreement)
+{
+	const struct cli_option options[] = {{"--agreement", agreement, NULL}};
+	const char	       *card;
+
+	while ((card = card_option(&argc, argv)) != NULL) {
+		if (run->ncards == EVIDENCE_GIVEN_MOST)
+			return false;
+		run->card_path[run->ncards++] = card;
+	}
+	if (cli_options(cli, argc, argv, options, COUNT_OF(options)) != 1)
+		return false;
+	run->bundle_path = argv[1];
+	return true;
+}
+
+static void run_free(struct run *run)
+{
+	buffer_done(&run->bundle);
+	buffer_done(&run->agreement);
+	for (unsigned i = 0; i < run->ncards; i++)
+		buffer_done(&run->card[i]);
+	free(run);
 }
 
 int cmd_verify(struct cli *cli, int argc, char **argv)
 {
-	const char	       *agreement = NULL, *card = NULL;
-	const struct cli_option options[] = {{"--agreement", &agreement, NULL}, {"--card", &card, NULL}};
-	struct run	       *run;
-	int			code;
+	const char *agreement = NULL;
+	struct run *run = calloc(1, sizeof *run);
 
-	if (cli_options(cli, argc, argv, options, COUNT_OF(options)) != 1)
-		return cli_usage(cli);
-	run = calloc(1, sizeof *run);
 	if (run == NULL)
-		return cli_err(cli, ERR_MEMORY, argv[1], NULL);
-	run->bundle_path = argv[1];
+		return cli_err(cli, ERR_MEMORY, argv[0], NULL);
+	if (!words_read(cli, argc, argv, run, &agreement)) {
+		run_free(run);
+		return cli_usage(cli);
+	}
 	run->bundle.most = EVIDENCE_MOST + 1; /* one more, so that a longer one is broken evidence and not an unreadable file */
 	run->agreement.most = PAPER_MOST;
-	run->card.most = CARD_MOST;
-	code = read_all(cli, run, agreement, card);
+	int code = read_all(cli, run, agreement);
 	if (code == EXIT_DONE)
 		code = alarm_is(buffer_bytes(&run->bundle)) ? verify_alarm(cli, run) : verify(cli, run);
-	buffer_done(&run->bundle);
-	buffer_done(&run->agreement);
-	buffer_done(&run->card);
-	free(run);
+	run_free(run);
 	return code;
 }
