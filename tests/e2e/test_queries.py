@@ -125,7 +125,7 @@ def test_a_dry_run_decides_and_writes_nothing():
     p = pair()
     token, before = p.us.token("dry"), asked_so_far(p)
     status, _, said = p.us.http("POST", "/v1/queries?dry_run=true", question(), token)
-    same((status, said.get("would")), (200, "permit"))
+    same((status, said.get("would")), (200, "send"))
     same(p.us.run("query", CLAUSE, f"declaration={KNOWN}", "--purpose", "marketing", "--dry-run", check=False).returncode, 3)
     same(asked_so_far(p), before)
 

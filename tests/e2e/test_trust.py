@@ -149,7 +149,7 @@ def test_an_agreement_with_one_signature_is_not_activated():
         changed.write_bytes(p.signed.read_bytes().replace(b"per-day: 500", b"per-day: 501"))
         done = p.us.run("agreement", "activate", changed, check=False)
         assert done.returncode == 2, done.stderr
-        assert len(list((p.us.home / "agreements").iterdir())) == 1
+        assert len(list((p.us.home / "agreements").glob("*.agreement"))) == 1
 
 
 def test_secrets_that_others_may_read_are_refused():
