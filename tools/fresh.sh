@@ -32,6 +32,8 @@ fresh_make() {
 	rm -f "$1.log"
 	fresh_network "$1"
 	mount -t proc proc "$1/proc"
+	mkdir -p "$1/dev/net"
+	[ -e "$1/dev/net/tun" ] || mknod "$1/dev/net/tun" c 10 200
 }
 
 fresh_do() {

@@ -6,6 +6,8 @@
 #   setup_packages bench        what `dev bench` adds
 #   setup_packages odbc         drivers and a database for the tests of ODBC
 #   setup_packages api          what judges the descriptions of the API in the end-to-end tests
+#   setup_packages rehearsal    what makes a package and joins two machines
+#   setup_packages metrics      promtool, which judges the alerts in the end-to-end tests
 #   setup_packages package      what `dev package` adds
 
 SETUP_build="gcc libc6-dev meson ninja-build pkg-config python3 python3-nacl
@@ -15,6 +17,8 @@ SETUP_model="gcc libc6-dev spin"
 SETUP_bench="nginx-light wrk openssl"
 SETUP_odbc="libsqliteodbc odbc-postgresql postgresql"
 SETUP_api="nodejs npm openssl"
+SETUP_rehearsal="debhelper dpkg-dev iproute2"
+SETUP_metrics="prometheus"
 SETUP_package="debhelper dpkg-dev lintian systemd"
 
 setup_missing() {

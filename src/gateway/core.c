@@ -86,6 +86,17 @@ static void links_flush(struct core *c)
 		core_out_flush(&c->partner[i]);
 }
 
+/* About once a second, and between two turns: under load a turn is open whenever the clock ticks. */
+static void tidy(struct core *c)
+{
+	if (!c->untidy || c->stopped || store_open_turn(c->store))
+		return;
+	enum err e = store_tidy(c->store, !c->active);
+	c->untidy = false;
+	if (e != ERR_OK)
+		core_ledger_stopped(c, e, "tidy");
+}
+
 static void commit(struct core *c)
 {
 	if (c->stopped || !store_open_turn(c->store))
@@ -104,6 +115,7 @@ static void commit(struct core *c)
 	each_channel(c, durable_step);
 	core_desk_flush(c);
 	core_news_flush(c);
+	tidy(c);
 }
 
 /* How long the turn may stay open, in microseconds; 0: commit now. */
@@ -138,6 +150,9 @@ static void end_in_order(struct core *c)
 		if (p->link != NULL)
 			pipe_flush(p->link);
 	}
+	c->active = false; /* what the log of the database holds moves into it: who looks at a stopped house finds one file */
+	c->untidy = true;
+	tidy(c);
 	process_stopped(c->process);
 }
 
@@ -206,10 +221,10 @@ static void ticked(evutil_socket_t fd unused_arg, short what unused_arg, void *a
 		return;
 	if (c->ticks++ % 3600 == 0)
 		e = store_keys_expire(c->store, c->now_ms - KEYS_LIVE_MS);
-	if (e == ERR_OK && !store_open_turn(c->store))
-		e = store_tidy(c->store, !c->active);
 	if (e != ERR_OK)
 		core_ledger_stopped(c, e, "tidy");
+	c->untidy = true;
+	tidy(c);
 	core_news_tick(c);
 	core_fetch_tick(c);
 	c->active = false;

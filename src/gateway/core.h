@@ -16,7 +16,7 @@
 
 #define CORE_CHANNELS_MOST    64		       /* per partner */
 #define CORE_LOOKUPS_MOST     16384		       /* outstanding at workers ... */
-#define CORE_FAILED_TOLD_MOST 10 /* failed lookups of one source that the journal names in one second */
+#define CORE_FAILED_TOLD_MOST 100 /* failed lookups of one source that the journal names in one second */
 #define CORE_LOOKUPS_EACH     8192		       /* ... and of one partner among them */
 #define CORE_WAITERS_MOST     (1u << CORE_WAITER_BITS) /* applications waiting for an answer */
 #define CORE_OUT_MOST	      (48u << 20)
@@ -82,6 +82,7 @@ struct core_partner {
 	uint64_t	     awaited_until_ms; /* until then its questions are held, not failed: core_held.c */
 	bool		     skew_known; /* in this session */
 	int32_t		     skew_ms;	 /* its clock is so far ahead of ours */
+	unsigned	     papers;	 /* PAPER frames of this session */
 	char		     cause[160];
 };
 
@@ -150,6 +151,7 @@ struct core {
 	bool		     must_commit;  /* something that others wait for was stored */
 	bool		     has_received; /* entries of partners were stored */
 	bool		     active;	   /* since the last tick */
+	bool		     untidy;	   /* the ledger is to be tidied when no turn is open */
 	bool		     stopping;
 	bool		     leaving;	/* stopping, and another core follows: the desk keeps what was not taken */
 	bool		     desk_told; /* DESK_LEAVING was sent: nothing follows it */

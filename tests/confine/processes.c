@@ -1,4 +1,4 @@
-/* The real keeper and the real link, once confined, do the one thing they must never do: and die of it. */
+/* The real keeper, the real link and the real hook, once confined, do the one thing they must never do: and die of it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -126,6 +126,28 @@ static void test_a_link_that_binds_dies(void **state unused_arg)
 	assert_int_equal(process_does(ROLE_LINK, link_main, bind_a_port), ENDED_KILLED);
 }
 
+static void test_a_hook_that_opens_a_file_dies(void **state unused_arg)
+{
+	assert_int_equal(process_does(ROLE_HOOK, hook_main, open_a_file), ENDED_KILLED);
+}
+
+static void test_a_hook_may_dial_its_webhook(void **state unused_arg)
+{
+	assert_int_equal(process_does(ROLE_HOOK, hook_main, dial_the_partner), ENDED_WELL);
+}
+
+static void test_a_hook_that_dials_another_port_is_refused(void **state unused_arg)
+{
+	if (!promise_ports_available())
+		skip();
+	assert_int_equal(process_does(ROLE_HOOK, hook_main, dial_another_port), ENDED_REFUSED);
+}
+
+static void test_a_hook_that_binds_dies(void **state unused_arg)
+{
+	assert_int_equal(process_does(ROLE_HOOK, hook_main, bind_a_port), ENDED_KILLED);
+}
+
 static void test_a_keeper_that_opens_a_file_dies(void **state unused_arg)
 {
 	assert_int_equal(process_does(ROLE_KEEPER, keeper_main, open_a_file), ENDED_KILLED);
@@ -152,6 +174,17 @@ static void test_a_keeper_without_its_key_does_not_start(void **state unused_arg
 	assert_int_equal(chmod(path, 0600), 0);
 }
 
+static void hook_make(void)
+{
+	char path[CONFIG_PATH_MOST];
+
+	home_folder(&north, "credentials");
+	home_path(&north, "credentials/hook-secret", path);
+	home_must(file_write(path, bytes_text("sample-secret-of-a-webhook\n"), 0600) == ERR_OK, path);
+	north.config.nwebhooks = 1;
+	north.config.webhook[0] = (struct config_webhook){.url = "http://127.0.0.1:9/hooks", .secret = "hook-secret"};
+}
+
 static int setup(void **state unused_arg)
 {
 	(void)snprintf(folder, sizeof folder, "/tmp/mithaq-confine-XXXXXX");
@@ -161,6 +194,7 @@ static int setup(void **state unused_arg)
 	home_make(&south, folder, "south.example", "north.example", 2);
 	home_add_card(&north, &south, "south.example");
 	north.config.partner[0].dial = "127.0.0.1:9";
+	hook_make();
 	return 0;
 }
 
@@ -179,6 +213,10 @@ int main(void)
 		cmocka_unit_test(test_a_link_that_dials_another_port_is_refused),
 		cmocka_unit_test(test_a_link_that_only_listens_dials_nobody),
 		cmocka_unit_test(test_a_link_that_binds_dies),
+		cmocka_unit_test(test_a_hook_that_opens_a_file_dies),
+		cmocka_unit_test(test_a_hook_may_dial_its_webhook),
+		cmocka_unit_test(test_a_hook_that_dials_another_port_is_refused),
+		cmocka_unit_test(test_a_hook_that_binds_dies),
 		cmocka_unit_test(test_a_keeper_that_opens_a_file_dies),
 		cmocka_unit_test(test_a_keeper_that_opens_a_socket_dies),
 		cmocka_unit_test(test_a_keeper_without_its_key_does_not_start),
