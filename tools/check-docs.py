@@ -6,7 +6,7 @@
 Every `mithaq COMMAND ...` on these pages must be a command of `mithaq help`, with a
 second word and options that its own line of help has; every journal code in the
 English table must stand in the source, and every code that the source writes in the table; every file
-that a page links to must exist. A page and its translation name the same commands.
+that any page of the tree links to must exist. A page and its translation name the same commands.
 """
 import re
 import subprocess
@@ -16,9 +16,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAIRS = [("docs/operations.md", "docs/ar/operations.md"), ("docs/what-is-proved.md", "docs/ar/what-is-proved.md"),
          ("docs/installing.md", "docs/ar/installing.md"),
-         ("docs/keys.md", "docs/ar/keys.md")]
-# Every page of the tree, wherever it stands; what is built or only passes through is no page.
-LINKED = sorted(str(p.relative_to(ROOT)) for p in ROOT.rglob("*.md") if not re.match(r"(build|run|\.)", p.relative_to(ROOT).parts[0]))
+         ("docs/keys.md", "docs/ar/keys.md"), ("docs/sizing.md", "docs/ar/sizing.md"), ("docs/coming-from.md", "docs/ar/coming-from.md"),
+         *((f"docs/guides/{chair}.md", f"docs/ar/guides/{chair}.md")
+           for chair in ("integration-engineer", "officer", "operator", "supervisor", "legal-adviser"))]
+# Every page of the tree, wherever it stands; what was built or installed into it is no page of ours.
+LINKED = sorted(name for name in (str(p.relative_to(ROOT)) for p in ROOT.rglob("*.md")) if not re.search(r"^build|^\.|/node_modules/", name))
 COMMON = {"home", "lang", "json"}
 
 
@@ -70,7 +72,7 @@ def link_faults(page):
 
 def written_codes():
     source = "\n".join(p.read_text() for p in sorted((ROOT / "src").rglob("*.c")))
-    literal = re.findall(r'journal\((?:LEVEL_[A-Z]+|level),\s*"([a-z-]+)"', source)
+    literal = re.findall(r'journal(?:_about)?\((?:LEVEL_[A-Z]+|level),\s*"([a-z-]+)"', source)
     choice = re.findall(r'journal\(LEVEL_[A-Z]+,[^"();]*\?\s*"([a-z-]+)"\s*:\s*"([a-z-]+)"', source)
     passed = re.findall(r'said\(p, [^;]*?LEVEL_\w+, "([a-z-]+)"', source)
     kinds = "\n".join(p.read_text() for p in sorted((ROOT / "src/provider").glob("*.c")))
