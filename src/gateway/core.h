@@ -83,6 +83,7 @@ struct core_partner {
 	bool		     skew_known; /* in this session */
 	int32_t		     skew_ms;	 /* its clock is so far ahead of ours */
 	unsigned	     papers;	 /* PAPER frames of this session */
+	unsigned	     refused;	 /* cards of its log that were not taken in this session */
 	char		     cause[160];
 };
 

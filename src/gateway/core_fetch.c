@@ -344,7 +344,7 @@ static void list(struct core *c, const struct fetch_list *f)
 		lease(c, r, f);
 		if (offer_add(c, r, &b))
 			n++;
-		else
+		else if (f->lease_s > 0) /* who only looks takes nobody's lease away */
 			r->lease_ms = 0;
 	}
 	number = builder_on(count, 2);

@@ -15,6 +15,7 @@
 
 #define PENDING_FOLDER "agreements/pending"
 #define PENDING_ENDING ".signed-by-us"
+#define PAPERS_EACH    8 /* frames of one session that are looked at: a wrong one costs a whole agreement's reading and a line in the journal */
 #define LINE_BEGINS    "\xe2\x80\x94 " /* an em dash */
 
 /* ---- our halves, read at the start ---- */
@@ -204,7 +205,7 @@ enum err core_paper_come(struct core_partner *p, struct bytes payload)
 	struct paper_frame f;
 	enum err	   e = paper_frame_read(payload, &f);
 
-	if (e == ERR_OK && f.kind == PAPER_SIGNATURE)
+	if (e == ERR_OK && f.kind == PAPER_SIGNATURE && p->papers++ < PAPERS_EACH)
 		signature_come(p, &f);
 	return e;
 }

@@ -256,12 +256,14 @@ static void alarm_raise(struct core *c, struct core_channel *ch, const struct du
 	core_alarm_keep(c, ch, d);
 }
 
+#define CARDS_REFUSED_TOLD 8 /* in one session: a partner may put any number of cards into its log */
+
 /* The card of a KEYS entry was shown in HELLO before; one that comes here first counts as well. */
 static void card_come(struct core_partner *p, struct bytes note)
 {
 	enum err e = core_card_come(p, note);
 
-	if (e != ERR_OK && e != ERR_EXISTS && e != ERR_ORDER)
+	if (e != ERR_OK && e != ERR_EXISTS && e != ERR_ORDER && p->refused++ < CARDS_REFUSED_TOLD)
 		journal(LEVEL_ERROR, "card-refused", "%s put a card into its log that is not taken: %s", p->name, card_succeeds_text(e, LANG_EN));
 }
 

@@ -29,6 +29,7 @@ static void session_end(struct core_partner *p, struct bytes why)
 	if (p->up && p->hello_sent && p->hello_done)
 		core_news(p->core, NEWS_PARTNER_DOWN, p->name);
 	p->up = p->hello_sent = p->hello_done = p->skew_known = false;
+	p->papers = p->refused = 0;
 	p->out.n = 0;
 	cause_set(p, why);
 	if (!was_up)

@@ -147,8 +147,8 @@ static void failed_tell(struct core *c, unsigned which, const struct core_lookup
 	if (w->told > CORE_FAILED_TOLD_MOST)
 		return;
 	exchange_id_write(l->mid, id);
-	journal_about(LEVEL_INFO, "lookup-failed", &about, "the source gave no answer: %.*s", is_code(cause) ? (int)cause.n : 19,
-		      is_code(cause) ? (const char *)cause.at : "its process is away");
+	const struct bytes why = is_code(cause) ? cause : bytes_text("its process is away");
+	journal_about(LEVEL_INFO, "lookup-failed", &about, "the source gave no answer: %.*s", (int)why.n, (const char *)why.at);
 }
 
 /* A worker speaks of its own provider's lookups alone. */
@@ -164,12 +164,12 @@ static struct core_lookup *lookup_of(struct core *c, unsigned which, uint64_t ti
 
 static void on_message(void *arg, uint8_t type, struct bytes payload, int fd)
 {
-	struct core_worker	 *w = arg;
-	struct core		 *c = w->core;
-	struct cursor		  cur = cursor_on(payload);
-	struct core_lookup	 *l = lookup_of(c, w->which, cursor_u64(&cur));
-	struct channel_event	  event = {.type = EVENT_FOUND, .found.outcome = FOUND_ERROR};
-	struct found		  found = {0};
+	struct core_worker  *w = arg;
+	struct core	    *c = w->core;
+	struct cursor	     cur = cursor_on(payload);
+	struct core_lookup  *l = lookup_of(c, w->which, cursor_u64(&cur));
+	struct channel_event event = {.type = EVENT_FOUND, .found.outcome = FOUND_ERROR};
+	struct found	     found = {0};
 
 	if (fd >= 0)
 		evutil_closesocket(fd);

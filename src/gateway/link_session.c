@@ -196,8 +196,6 @@ static void session_begin(struct connection *c)
 	c->since_ms = c->heard_ms = link_now_ms();
 	journal(LEVEL_INFO, "session-up", "session %u is up, %s", c->number, c->dialled ? "we dialled" : "the partner dialled");
 	link_tell_up(l, c);
-	if (!c->dialled)
-		connection_ping(c); /* who dialled has a PING on its way */
 }
 
 /* False when the connection is gone. */
@@ -423,13 +421,19 @@ void link_came_in(struct evconnlistener *listener unused_arg, evutil_socket_t fd
 
 /* ---- once a second ---- */
 
+/* Who accepted the connection sent no PING yet: its first tells the partner's clock. */
+static bool clock_is_due(const struct connection *c, uint64_t now)
+{
+	return c->pinged_ms == 0 || now - c->pinged_ms >= SKEW_EVERY_MS;
+}
+
 static void check_up(struct connection *c, uint64_t now)
 {
 	if (c->paused)
 		c->heard_ms = now; /* it is we who do not listen */
 	if (now - c->heard_ms >= DEAD_AFTER_MS)
 		connection_close(c, CLOSE_NORMAL, "the partner was silent for 45 seconds");
-	else if ((now - c->heard_ms >= PING_AFTER_MS && now - c->pinged_ms >= PING_AFTER_MS) || now - c->pinged_ms >= SKEW_EVERY_MS)
+	else if ((now - c->heard_ms >= PING_AFTER_MS && now - c->pinged_ms >= PING_AFTER_MS) || clock_is_due(c, now))
 		connection_ping(c);
 }
 

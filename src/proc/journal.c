@@ -122,9 +122,7 @@ static void line_make(enum level level, const char *code, const struct journal_a
 		journal_open("", NULL);
 	if (level > me.quietest)
 		return;
-	va_start(values, format);
 	(void)vsnprintf(text, sizeof text, format, values);
-	va_end(values);
 
 	struct builder b = builder_on(line, sizeof line);
 	if (me.json)
