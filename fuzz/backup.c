@@ -21,6 +21,19 @@ static void must(bool condition)
 		abort();
 }
 
+/* The counts are those of the files; and the first line says form 2 exactly where a member of form 2 is in it. */
+static void counts_try(struct bytes lines)
+{
+	unsigned      nof[ARCHIVE_KINDS] = {0};
+	struct cursor c = cursor_on(lines);
+
+	for (unsigned i = 0; i < manifest.nfiles; i++)
+		nof[manifest.file[i].kind]++;
+	must(memcmp(nof, manifest.nof, sizeof nof) == 0);
+	bool later = nof[ARCHIVE_CARD_KEPT] + nof[ARCHIVE_CARD_TAKEN] + nof[ARCHIVE_JOINED] + nof[ARCHIVE_PENDING] + nof[ARCHIVE_OFFICERS] > 0;
+	must(bytes_is(cursor_line(&c), later ? "mithaq/backup/2" : "mithaq/backup/1"));
+}
+
 static void lines_try(struct bytes lines)
 {
 	struct buffer text = {.most = ARCHIVE_MANIFEST_MOST}, again = {.most = ARCHIVE_MANIFEST_MOST};
@@ -33,6 +46,7 @@ static void lines_try(struct bytes lines)
 		must(archive_manifest_write(&manifest, &again) == ERR_OK);
 		must(bytes_equal(buffer_bytes(&again), buffer_bytes(&text)));
 		must(manifest.nfiles >= 3 && manifest.file[manifest.nfiles - 1].kind == ARCHIVE_LEDGER);
+		counts_try(lines);
 		for (unsigned i = 0; i < manifest.nfiles; i++)
 			must(strstr(manifest.file[i].name, "..") == NULL && manifest.file[i].name[0] != '/' && tar_name_good(manifest.file[i].name));
 		archive_manifest_done(&manifest);

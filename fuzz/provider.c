@@ -39,9 +39,9 @@ static void sound_make(void)
 static void ask(const char *database, const char *statement)
 {
 	struct sqlite_source *p = NULL;
-	struct fault	 fault = {0};
-	struct fields	 question = {0}, answer = {0};
-	char		 line[1024];
+	struct fault	      fault = {0};
+	struct fields	      question = {0}, answer = {0};
+	char		      line[1024];
 
 	must(fields_add(&question, bytes_text("declaration"), bytes_text("2026-1")) == ERR_OK);
 	if (sqlite_source_open(folder_path(database), statement, NULL, &p, &fault) != ERR_OK) {

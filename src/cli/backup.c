@@ -67,6 +67,15 @@ int backup_exit_of(enum err e)
 	return file ? EXIT_EVIDENCE_BROKEN : (int)cli_exit_of(e);
 }
 
+void backup_fault(struct cli *cli, enum err e, struct fault *fault, const char *backup, const char *paper)
+{
+	char where[2 * CONFIG_PATH_MOST];
+
+	snprintf(where, sizeof where, "%s%s%s", backup, *paper ? ": " : "", paper);
+	fault->err = e;
+	(void)cli_fault(cli, fault, where);
+}
+
 enum err backup_beside(const char *path, const char *ending, char out[CONFIG_PATH_MOST])
 {
 	uint8_t random[8];
@@ -202,6 +211,45 @@ static int measure_folder(struct making *m, enum archive_kind kind, const char *
 
 /* ---- gathering ---- */
 
+/* The folders of papers, in the order of the archive. */
+static const struct paper_folder {
+	enum archive_kind kind;
+	bool		  data;
+	const char	 *folder, *ending;
+} paper_folders[] = {
+	{ARCHIVE_PARTNER, false, "partners", ".card"},
+	{ARCHIVE_CARD_KEPT, false, PAPERS_CARDS_FOLDER, ".card"},
+	{ARCHIVE_CARD_TAKEN, true, PAPERS_CARDS_FOLDER, ".card"},
+	{ARCHIVE_AGREEMENT, false, PAPERS_AGREEMENTS_FOLDER, ".agreement"},
+	{ARCHIVE_JOINED, true, PAPERS_AGREEMENTS_FOLDER, ".agreement"},
+	{ARCHIVE_PENDING, false, PAPERS_AGREEMENTS_FOLDER "/pending", ".signed-by-us"},
+};
+
+static int measure_papers(struct making *m)
+{
+	char folder[CONFIG_PATH_MOST];
+	int  code = EXIT_DONE;
+
+	for (size_t i = 0; i < COUNT_OF(paper_folders) && code == EXIT_DONE; i++) {
+		const struct paper_folder *p = &paper_folders[i];
+
+		code = told(m, (p->data ? config_data_path : config_path)(&m->config, p->folder, folder), p->folder);
+		if (code == EXIT_DONE)
+			code = measure_folder(m, p->kind, folder, p->ending);
+	}
+	return code;
+}
+
+static int measure_officers(struct making *m)
+{
+	char path[CONFIG_PATH_MOST];
+	int  code = home_path(m->cli, &m->config, "officers", path);
+
+	if (code == EXIT_DONE && access(path, F_OK) == 0)
+		code = measure(m, ARCHIVE_OFFICERS, 1, NULL, path);
+	return code;
+}
+
 static void progress(void *arg, uint64_t done, uint64_t all)
 {
 	struct making *m = arg;
@@ -259,10 +307,10 @@ static int gather(struct making *m)
 		code = measure_home(m, ARCHIVE_CONFIG, "mithaq.yaml");
 	if (code == EXIT_DONE)
 		code = measure_home(m, ARCHIVE_CARD, card);
-	if (code == EXIT_DONE && (code = home_path(m->cli, &m->config, "partners", folder)) == EXIT_DONE)
-		code = measure_folder(m, ARCHIVE_PARTNER, folder, ".card");
-	if (code == EXIT_DONE && (code = home_path(m->cli, &m->config, "agreements", folder)) == EXIT_DONE)
-		code = measure_folder(m, ARCHIVE_AGREEMENT, folder, ".agreement");
+	if (code == EXIT_DONE)
+		code = measure_papers(m);
+	if (code == EXIT_DONE)
+		code = measure_officers(m);
 	if (code == EXIT_DONE)
 		code = told(m, config_data_path(&m->config, "alarms", folder), m->config.data);
 	if (code == EXIT_DONE)
@@ -353,6 +401,21 @@ static void say(struct making *m)
 	fprintf(to, "%s  mithaq backup verify %s\n", cli_text(cli, "check it:", "للتحقق منه:"), piped ? "FILE" : m->target);
 }
 
+/* Whoever watches the gateway sees how old the last backup is. A backup is good without it. */
+static void made_mark(struct making *m)
+{
+	char	       path[CONFIG_PATH_MOST], text[32];
+	struct builder b = builder_on(text, sizeof text);
+	char	       made[25];
+
+	time_write(m->manifest->made_ms, made);
+	build_format(&b, "%s\n", made);
+	if (config_data_path(&m->config, CONFIG_BACKUP_MADE, path) != ERR_OK || file_write(path, builder_bytes(&b), 0600) != ERR_OK)
+		fprintf(m->cli->complain, "%s: %s\n", path,
+			cli_text(m->cli, "could not be written: mithaq_backup_age_seconds does not know this backup",
+				 "تعذرت كتابته: لن يعرف المقياس mithaq_backup_age_seconds هذه النسخة"));
+}
+
 static int run_making(struct making *m)
 {
 	int code = gather(m);
@@ -361,6 +424,8 @@ static int run_making(struct making *m)
 		code = strcmp(m->target, "-") == 0 ? put_all(m, STDOUT_FILENO) : put_named(m);
 	if (m->ledger[0] != '\0')
 		(void)unlink(m->ledger);
+	if (code == EXIT_DONE && strcmp(m->target, "-") != 0)
+		made_mark(m); /* where a pipe ends, nobody here knows */
 	if (code == EXIT_DONE)
 		say(m);
 	return code;
@@ -406,7 +471,8 @@ struct checking {
 	struct cli		*cli;
 	const char		*path;
 	struct archive_manifest *manifest;
-	char			 ledger[CONFIG_PATH_MOST];
+	char			 ledger[CONFIG_PATH_MOST], papers[CONFIG_PATH_MOST];
+	char			 file[CONFIG_PATH_MOST]; /* the paper that is wrong; empty when it is none of them */
 	int			 fd, ledger_fd;
 };
 
@@ -426,40 +492,76 @@ static enum err piece_write(void *arg, struct bytes piece)
 	return ERR_OK;
 }
 
-static enum err piece_drop(void *arg unused_arg, struct bytes piece unused_arg)
+static enum err piece_keep(void *arg, struct bytes piece)
 {
-	return ERR_OK;
+	return buffer_add(arg, piece);
 }
 
-/* SQLite checks a file of its own, so the ledger is laid out beside the backup, or in TMPDIR. */
-static enum err ledger_lay(struct checking *c)
+/* A name beside the backup, or in TMPDIR. */
+static enum err beside(const struct checking *c, const char *ending, char out[CONFIG_PATH_MOST])
 {
 	const char *folder = getenv("TMPDIR");
 	char	    at[CONFIG_PATH_MOST];
 
 	snprintf(at, sizeof at, "%s/mithaq-backup", folder != NULL ? folder : "");
-	enum err e = backup_beside(folder != NULL && *folder ? at : c->path, ".ledger", c->ledger);
+	return backup_beside(folder != NULL && *folder ? at : c->path, ending, out);
+}
+
+static enum err no_room(enum err e, const char *at, struct fault *fault)
+{
+	return fault_at(fault, e, 0, at, e == ERR_FILE ? strerror(errno) : "", "set TMPDIR to a folder with room", "اضبط TMPDIR على مجلد فيه متسع");
+}
+
+/* SQLite checks a file of its own, so the ledger is laid out. */
+static enum err ledger_lay(struct checking *c)
+{
+	enum err e = beside(c, ".ledger", c->ledger);
 	c->ledger_fd = e == ERR_OK ? open(c->ledger, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
 	return e != ERR_OK ? e : c->ledger_fd < 0 ? ERR_FILE : ERR_OK;
+}
+
+static enum err check_paper(struct checking *c, const struct archive_file *f, struct fault *fault)
+{
+	struct buffer body = {.most = ARCHIVE_PAPER_MOST};
+	enum err      e = archive_get(c->fd, f, piece_keep, &body, fault);
+
+	if (e == ERR_OK)
+		e = backup_lay(c->papers, c->manifest, f, buffer_bytes(&body), fault);
+	buffer_done(&body);
+	return e;
+}
+
+static enum err check_ledger(struct checking *c, const struct archive_file *f, struct fault *fault)
+{
+	enum err e = ledger_lay(c);
+
+	return e == ERR_OK ? archive_get(c->fd, f, piece_write, &c->ledger_fd, fault) : no_room(e, c->ledger, fault);
+}
+
+static enum err papers_lay(struct checking *c, struct fault *fault)
+{
+	enum err e = beside(c, ".papers", c->papers);
+
+	if (e == ERR_OK)
+		e = backup_lay_begin(c->papers);
+	return e == ERR_OK ? ERR_OK : no_room(e, c->papers, fault);
 }
 
 static enum err check_members(struct checking *c, struct fault *fault)
 {
 	enum err e = archive_get_manifest(c->fd, c->manifest, fault);
 
+	if (e == ERR_OK)
+		e = papers_lay(c, fault);
 	for (unsigned i = 0; e == ERR_OK && i < c->manifest->nfiles; i++) {
 		const struct archive_file *f = &c->manifest->file[i];
 
-		if (f->kind != ARCHIVE_LEDGER)
-			e = archive_get(c->fd, f, piece_drop, NULL, fault);
-		else if ((e = ledger_lay(c)) != ERR_OK)
-			(void)fault_at(fault, e, 0, c->ledger, e == ERR_FILE ? strerror(errno) : "", "set TMPDIR to a folder with room",
-				       "اضبط TMPDIR على مجلد فيه متسع");
-		else
-			e = archive_get(c->fd, f, piece_write, &c->ledger_fd, fault);
+		e = (f->kind == ARCHIVE_LEDGER ? check_ledger : check_paper)(c, f, fault);
 	}
 	if (e == ERR_OK)
 		e = archive_get_end(c->fd, fault);
+	if (e == ERR_OK)
+		e = backup_lay_check(c->papers, c->manifest->party, c->file, fault);
 	return e == ERR_OK ? store_examine(c->ledger, c->manifest, fault) : e;
 }
 
@@ -497,10 +599,11 @@ static int check(struct checking *c)
 		close(c->ledger_fd);
 	if (c->ledger[0] != '\0')
 		(void)unlink(c->ledger);
+	if (c->papers[0] != '\0')
+		backup_lay_end(c->papers);
 	if (e == ERR_OK)
 		return check_say(c);
-	fault.err = e;
-	(void)cli_fault(c->cli, &fault, c->path);
+	backup_fault(c->cli, e, &fault, c->path, c->file);
 	if (c->cli->json)
 		fputs("{\"whole\":false}\n", c->cli->out);
 	return backup_exit_of(e);

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -166,7 +167,7 @@ enum err backup_lay_check(const char *folder, const char *party, char file[CONFI
 	size_t	       n = strlen(folder);
 
 	config_places(&config, folder);
-	snprintf(config.party, sizeof config.party, "%s", party);
+	config.party = party;
 	enum err e = papers == NULL ? fault_at(fault, ERR_MEMORY, 0, "", "", "", "") : papers_load(&config, papers, path, fault);
 	if (e == ERR_OK)
 		papers_done(papers);

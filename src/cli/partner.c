@@ -130,7 +130,8 @@ static const struct {
 	{ERR_DUPLICATE, "ask the partner on another way which is theirs", "اسأل الشريك بطريق آخر أيهما بطاقته"},
 	{ERR_PROTOCOL, "ask the partner for the cards between", "اطلب من الشريك ما بينهما من بطاقات"},
 	{ERR_KEY, "compare words and fingerprint; if the partner began anew, take its cards away by hand (partners/, cards/, data/cards/)",
-	 "قارن الكلمات والبصمة؛ فإن كان الشريك قد بدأ من جديد فأزل بطاقاته يدويًا (‎partners/‎ "
+	 "قارن الكلمات والبصمة؛ فإن كان الشريك قد بدأ من جديد فأزل بطاقاته يدويًا "
+	 "(‎partners/‎ "
 	 "و‎cards/‎ "
 	 "و‎data/cards/‎)"},
 };
@@ -341,7 +342,9 @@ static void tell(struct cli *cli, const struct card *card, bool compared, enum c
 			 : cli_text(cli, "have the partner read its six words to you: they must be these",
 				    "ليقرأ الشريك عليك كلماته الست: يجب أن تكون هذه"));
 	fprintf(cli->out, "%s\n", cli_text(cli, connections[connection].en, connections[connection].ar));
-	fprintf(cli->out, "%s\n", cli_text(cli, "a running gateway takes it up at its next start", "تأخذ بها البوابة العاملة عند بدئها التالي"));
+	fprintf(cli->out, "%s\n",
+		cli_text(cli, "a running gateway takes it up when it reads its home again: kill -HUP, or systemctl reload mithaq",
+			 "تأخذ بها البوابة العاملة حين تعيد قراءة مجلدها: kill -HUP أو systemctl reload mithaq"));
 }
 
 struct adding {

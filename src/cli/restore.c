@@ -16,19 +16,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agreement/card.h"
-#include "evidence/alarm.h"
 #include "proc/files.h"
 
 #define LEDGER	"ledger.db"
 #define STAGING "restoring" /* folder below data: members until all of them are checked */
+#define LAID	STAGING "/papers"
 
 struct restoring {
 	struct cli		*cli;
@@ -86,22 +84,10 @@ static bool stands(const char *path)
 	return lstat(path, &s) == 0;
 }
 
-/* What root puts down for a service belongs to whom its folder belongs to. */
-static void owner_give(const struct restoring *r, const char *path)
-{
-	char	    folder[CONFIG_PATH_MOST];
-	struct stat s;
-
-	snprintf(folder, sizeof folder, "%s", path);
-	if (geteuid() == 0 && stat(dirname(folder), &s) == 0 && lchown(path, s.st_uid, s.st_gid) != 0)
-		(void)cli_err(r->cli, ERR_FILE, path, "chown");
-}
-
 static int folder_make(struct restoring *r, const char *path)
 {
-	if (mkdir(path, 0700) != 0)
+	if (folder_make_private(path) != 0)
 		return errno == EEXIST ? EXIT_DONE : told(r, ERR_FILE, path);
-	owner_give(r, path);
 	return told(r, folder_sync(path), path);
 }
 
@@ -118,7 +104,7 @@ static int gateway_away(struct restoring *r)
 	r->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (r->lock_fd < 0)
 		return told(r, ERR_FILE, path);
-	owner_give(r, path);
+	owner_give(r->lock_fd, path);
 	if (flock(r->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return EXIT_DONE;
 	return refuse(r, r->config.data, "the gateway is running", "البوابة تعمل", "stop it first; nothing was changed", "أوقفها أولًا؛ لم يتغير شيء");
@@ -206,11 +192,58 @@ static int stage(struct restoring *r, unsigned i)
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return told(r, ERR_FILE, path);
+	owner_give(fd, path);
 	enum err e = archive_get(r->fd, &r->manifest->file[i], piece_write, &fd, &fault);
 	if (e == ERR_OK && fsync(fd) != 0)
 		e = fault_at(&fault, ERR_DISK, 0, path, strerror(errno), "", "");
 	close(fd);
 	return told_fault(r, e, &fault);
+}
+
+static enum err staged_read(struct restoring *r, unsigned i, struct buffer *out)
+{
+	char path[CONFIG_PATH_MOST];
+
+	out->most = ARCHIVE_PAPER_MOST;
+	return staged_path(r, i, path) == EXIT_DONE ? file_read(path, out) : ERR_FILE;
+}
+
+static enum err lay(struct restoring *r, unsigned i, const char *folder, struct fault *fault)
+{
+	const struct archive_file *f = &r->manifest->file[i];
+	struct buffer		   body = {0};
+	enum err		   e = staged_read(r, i, &body);
+
+	if (e == ERR_OK)
+		e = backup_lay(folder, r->manifest, f, buffer_bytes(&body), fault);
+	else
+		fault_at(fault, e, 0, f->name, strerror(errno), "", "");
+	buffer_done(&body);
+	return e;
+}
+
+/* The papers by themselves, as a gateway would read them. */
+static int lay_all(struct restoring *r)
+{
+	char	     path[CONFIG_PATH_MOST], file[CONFIG_PATH_MOST] = "";
+	struct fault fault = {0};
+	int	     code = data_path(r, LAID, path);
+
+	if (code != EXIT_DONE)
+		return code;
+	enum err e = backup_lay_begin(path);
+	if (e != ERR_OK)
+		return told(r, e, path);
+	for (unsigned i = 0; i < r->manifest->nfiles && e == ERR_OK; i++)
+		if (r->manifest->file[i].kind != ARCHIVE_LEDGER)
+			e = lay(r, i, path, &fault);
+	if (e == ERR_OK)
+		e = backup_lay_check(path, r->manifest->party, file, &fault);
+	backup_lay_end(path);
+	if (e == ERR_OK)
+		return EXIT_DONE;
+	backup_fault(r->cli, e, &fault, r->file, file);
+	return backup_exit_of(e);
 }
 
 static int stage_all(struct restoring *r)
@@ -225,6 +258,8 @@ static int stage_all(struct restoring *r)
 		code = stage(r, i);
 	if (code == EXIT_DONE)
 		code = told_fault(r, archive_get_end(r->fd, &fault), &fault);
+	if (code == EXIT_DONE)
+		code = lay_all(r);
 	if (code == EXIT_DONE && (code = data_path(r, LEDGER ".restoring", path)) == EXIT_DONE)
 		code = told_fault(r, store_examine(path, r->manifest, &fault), &fault);
 	return code;
@@ -240,8 +275,11 @@ static void stage_clear(struct restoring *r)
 {
 	char	       path[CONFIG_PATH_MOST];
 	struct dirent *entry;
-	DIR	      *folder = config_data_path(&r->config, STAGING, path) == ERR_OK ? opendir(path) : NULL;
+	DIR	      *folder;
 
+	if (config_data_path(&r->config, LAID, path) == ERR_OK)
+		backup_lay_end(path);
+	folder = config_data_path(&r->config, STAGING, path) == ERR_OK ? opendir(path) : NULL;
 	if (folder != NULL) {
 		while ((entry = readdir(folder)) != NULL)
 			if (is_staged_name(entry->d_name))
@@ -255,46 +293,11 @@ static void stage_clear(struct restoring *r)
 
 /* ---- papers ---- */
 
-static enum err staged_read(struct restoring *r, unsigned i, struct buffer *out)
+static enum err place_of(struct restoring *r, unsigned i, struct bytes body, struct backup_place *place, char out[CONFIG_PATH_MOST])
 {
-	char path[CONFIG_PATH_MOST];
+	enum err e = backup_place(r->manifest, &r->manifest->file[i], body, place);
 
-	out->most = ARCHIVE_PAPER_MOST;
-	return staged_path(r, i, path) == EXIT_DONE ? file_read(path, out) : ERR_FILE;
-}
-
-/* Where a member belongs. Names come from what was verified, never from the archive's own words. */
-static enum err place_of(struct restoring *r, unsigned i, struct bytes body, char out[CONFIG_PATH_MOST])
-{
-	const struct archive_file *f = &r->manifest->file[i];
-	char			   rest[ALARM_NAME_MOST + 32];
-	struct card		   card;
-	struct alarm		   alarm;
-	enum err		   e = ERR_OK;
-
-	switch (f->kind) {
-	case ARCHIVE_CONFIG:
-		return config_path(&r->config, "mithaq.yaml", out);
-	case ARCHIVE_CARD:
-	case ARCHIVE_PARTNER:
-		if ((e = card_read(body, &card, NULL)) != ERR_OK)
-			return e;
-		if ((strcmp(card.party, r->manifest->party) == 0) != (f->kind == ARCHIVE_CARD))
-			return ERR_KEY;
-		snprintf(rest, sizeof rest, "%s%s.card", f->kind == ARCHIVE_CARD ? "" : "partners/", card.party);
-		return config_path(&r->config, rest, out);
-	case ARCHIVE_AGREEMENT:
-		return config_path(&r->config, f->name, out); /* 64 hex digits, as archive.c saw to */
-	case ARCHIVE_ALARM:
-		if ((e = alarm_read(body, &alarm, NULL)) != ERR_OK)
-			return e;
-		memcpy(rest, "alarms/", 8);
-		alarm_file_name(&alarm, rest + 7);
-		return config_data_path(&r->config, rest, out);
-	case ARCHIVE_LEDGER:
-		return config_data_path(&r->config, LEDGER, out);
-	}
-	return ERR_INTERNAL;
+	return e != ERR_OK ? e : (place->data ? config_data_path : config_path)(&r->config, place->rest, out);
 }
 
 static bool same_there(const char *path, struct bytes body)
@@ -318,27 +321,24 @@ static enum err keep_aside(struct restoring *r, const char *path)
 	return folder_sync(aside);
 }
 
-static enum err paper_put(struct restoring *r, enum archive_kind kind, const char *path, struct bytes body)
+static enum err paper_put(struct restoring *r, const char *path, unsigned mode, struct bytes body)
 {
 	enum err e = stands(path) ? keep_aside(r, path) : ERR_OK;
 
-	if (e == ERR_OK)
-		e = file_write(path, body, kind == ARCHIVE_CONFIG ? 0640 : kind == ARCHIVE_ALARM ? 0600 : 0644);
-	if (e == ERR_OK)
-		owner_give(r, path);
-	return e;
+	return e == ERR_OK ? file_write(path, body, mode) : e;
 }
 
 /* First with `put` false: nothing is put down before everything is known to be permitted. */
 static int paper(struct restoring *r, unsigned i, bool put)
 {
-	struct buffer body = {0};
-	char	      path[CONFIG_PATH_MOST] = "";
-	enum err      e = staged_read(r, i, &body);
-	int	      code;
+	struct buffer	    body = {0};
+	struct backup_place place = {0};
+	char		    path[CONFIG_PATH_MOST] = "";
+	enum err	    e = staged_read(r, i, &body);
+	int		    code;
 
 	if (e == ERR_OK)
-		e = place_of(r, i, buffer_bytes(&body), path);
+		e = place_of(r, i, buffer_bytes(&body), &place, path);
 	if (e != ERR_OK) {
 		struct fault fault = {.err = e};
 
@@ -349,7 +349,7 @@ static int paper(struct restoring *r, unsigned i, bool put)
 		code = refuse(r, path, "another one stands there", "يوجد غيره هناك", "nothing was changed; --replace moves it aside and keeps it",
 			      "لم يتغير شيء؛ الخيار ‎--replace‎ ينقله جانبًا ويحفظه");
 	} else {
-		code = put ? told(r, paper_put(r, r->manifest->file[i].kind, path, buffer_bytes(&body)), path) : EXIT_DONE;
+		code = put ? told(r, paper_put(r, path, place.mode, buffer_bytes(&body)), path) : EXIT_DONE;
 	}
 	buffer_done(&body);
 	return code;
@@ -365,17 +365,32 @@ static int papers(struct restoring *r, bool put)
 	return code;
 }
 
+/* Those that every home has, and those that a member needs. */
 static int folders(struct restoring *r)
 {
-	static const char *const below[] = {"partners", "agreements"};
-	char			 path[CONFIG_PATH_MOST];
-	int			 code = EXIT_DONE;
+	static const struct {
+		bool	    data;
+		unsigned    needed; /* 1 + enum archive_kind; 0: always */
+		const char *folder;
+	} below[] = {
+		{false, 0, "partners"},
+		{false, 0, PAPERS_AGREEMENTS_FOLDER},
+		{true, 0, "alarms"},
+		{false, 1 + ARCHIVE_PENDING, PAPERS_AGREEMENTS_FOLDER "/pending"},
+		{false, 1 + ARCHIVE_CARD_KEPT, PAPERS_CARDS_FOLDER},
+		{true, 1 + ARCHIVE_CARD_TAKEN, PAPERS_CARDS_FOLDER},
+		{true, 1 + ARCHIVE_JOINED, PAPERS_AGREEMENTS_FOLDER},
+	};
+	char path[CONFIG_PATH_MOST];
+	int  code = EXIT_DONE;
 
-	for (size_t i = 0; i < COUNT_OF(below) && code == EXIT_DONE; i++)
-		if ((code = home_path(r->cli, &r->config, below[i], path)) == EXIT_DONE)
+	for (size_t i = 0; i < COUNT_OF(below) && code == EXIT_DONE; i++) {
+		if (below[i].needed > 0 && r->manifest->nof[below[i].needed - 1] == 0)
+			continue;
+		code = told(r, (below[i].data ? config_data_path : config_path)(&r->config, below[i].folder, path), below[i].folder);
+		if (code == EXIT_DONE)
 			code = folder_make(r, path);
-	if (code == EXIT_DONE && (code = data_path(r, "alarms", path)) == EXIT_DONE)
-		code = folder_make(r, path);
+	}
 	return code;
 }
 
@@ -414,7 +429,6 @@ static int ledger_put(struct restoring *r)
 		code = data_path(r, LEDGER ".restoring", staged);
 	if (code != EXIT_DONE)
 		return code;
-	owner_give(r, staged);
 	enum err e = stands(path) ? keep_aside(r, path) : ERR_OK;
 	if (e == ERR_OK)
 		e = wal_aside(r, "-wal");

@@ -20,6 +20,9 @@ enum err file_write(const char *path, struct bytes content, unsigned mode) must_
 enum err folder_sync(const char *path) must_use;
 enum err file_write_new(const char *path, struct bytes content, unsigned mode) must_use; /* ERR_EXISTS */
 
+/* The open file at `path`, when we are root, to the owner of its folder: for what is not written by file_write. */
+void owner_give(int fd, const char *path);
+
 /* mkdir(2) with mode 0700: 0, or -1 and errno. */
 int folder_make_private(const char *path) must_use;
 

@@ -6,7 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FIRST_LINE    "mithaq/backup/1"
+#define FORM_1	      "mithaq/backup/1"
+#define FORM_2	      "mithaq/backup/2"
 #define MANIFEST_NAME "manifest"
 #define SUM_LINE      (4 + 2 * HASH_SIZE + 1) /* "sum ", the hash, LF */
 
@@ -16,14 +17,20 @@ static const struct name_form {
 	const char *before, *after;
 	unsigned    digits, most; /* of a number from 1; 0: none */
 	bool	    hash;	  /* 64 hex digits instead */
+	unsigned    form;	  /* the first that knows it */
 	uint64_t    bytes_most;
-} forms[] = {
-	[ARCHIVE_CONFIG] = {"mithaq.yaml", "", 0, 1, false, ARCHIVE_PAPER_MOST},
-	[ARCHIVE_CARD] = {"card", "", 0, 1, false, ARCHIVE_PAPER_MOST},
-	[ARCHIVE_PARTNER] = {"partners/", ".card", 2, ARCHIVE_PARTNERS_MOST, false, ARCHIVE_PAPER_MOST},
-	[ARCHIVE_AGREEMENT] = {"agreements/", ".agreement", 0, ARCHIVE_AGREEMENTS_MOST, true, ARCHIVE_PAPER_MOST},
-	[ARCHIVE_ALARM] = {"alarms/", ".alarm", 4, ARCHIVE_ALARMS_MOST, false, ARCHIVE_PAPER_MOST},
-	[ARCHIVE_LEDGER] = {"ledger.db", "", 0, 1, false, ARCHIVE_LEDGER_MOST},
+} forms[ARCHIVE_KINDS] = {
+	[ARCHIVE_CONFIG] = {"mithaq.yaml", "", 0, 1, false, 1, ARCHIVE_PAPER_MOST},
+	[ARCHIVE_CARD] = {"card", "", 0, 1, false, 1, ARCHIVE_PAPER_MOST},
+	[ARCHIVE_PARTNER] = {"partners/", ".card", 2, ARCHIVE_PARTNERS_MOST, false, 1, ARCHIVE_PAPER_MOST},
+	[ARCHIVE_CARD_KEPT] = {"cards/", ".card", 4, ARCHIVE_CARDS_MOST, false, 2, ARCHIVE_PAPER_MOST},
+	[ARCHIVE_CARD_TAKEN] = {"taken/", ".card", 4, ARCHIVE_CARDS_MOST, false, 2, ARCHIVE_PAPER_MOST},
+	[ARCHIVE_AGREEMENT] = {"agreements/", ".agreement", 0, ARCHIVE_AGREEMENTS_MOST, true, 1, ARCHIVE_PAPER_MOST},
+	[ARCHIVE_JOINED] = {"joined/", ".agreement", 0, ARCHIVE_AGREEMENTS_MOST, true, 2, ARCHIVE_PAPER_MOST},
+	[ARCHIVE_PENDING] = {"pending/", ".signed-by-us", 0, ARCHIVE_AGREEMENTS_MOST, true, 2, ARCHIVE_PAPER_MOST},
+	[ARCHIVE_OFFICERS] = {"officers", "", 0, 1, false, 2, ARCHIVE_PAPER_MOST},
+	[ARCHIVE_ALARM] = {"alarms/", ".alarm", 4, ARCHIVE_ALARMS_MOST, false, 1, ARCHIVE_PAPER_MOST},
+	[ARCHIVE_LEDGER] = {"ledger.db", "", 0, 1, false, 1, ARCHIVE_LEDGER_MOST},
 };
 
 static bool is_hash(struct bytes v)
@@ -43,24 +50,25 @@ static void name_write(enum archive_kind kind, unsigned number, const char *hex,
 		snprintf(out, TAR_NAME_MOST + 1, "%s%s%s", f->before, f->hash ? hex : "", f->after);
 }
 
-static unsigned files_of(const struct archive_manifest *m, enum archive_kind kind)
+/* What is in it decides the form, so there is one way to write it. */
+static const char *first_line(const struct archive_manifest *m)
 {
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < m->nfiles; i++)
-		n += m->file[i].kind == kind;
-	return n;
+	for (enum archive_kind kind = ARCHIVE_CONFIG; kind <= ARCHIVE_LEDGER; kind++)
+		if (forms[kind].form > 1 && m->nof[kind] > 0)
+			return FORM_2;
+	return FORM_1;
 }
 
 /* ---- the manifest in memory ---- */
 
 enum err archive_file_add(struct archive_manifest *m, enum archive_kind kind, unsigned number, const char *hex, struct archive_file **out)
 {
-	if (m->nfiles == ARCHIVE_FILES_MOST || files_of(m, kind) == forms[kind].most)
+	if (m->nfiles == ARCHIVE_FILES_MOST || m->nof[kind] == forms[kind].most)
 		return ERR_TOO_LONG;
 	if (forms[kind].hash && (hex == NULL || !is_hash(bytes_text(hex))))
 		return ERR_VALUE;
 	struct archive_file *f = &m->file[m->nfiles++];
+	m->nof[kind]++;
 	*f = (struct archive_file){.kind = kind};
 	name_write(kind, number, hex, f->name);
 	*out = f;
@@ -89,6 +97,7 @@ void archive_manifest_done(struct archive_manifest *m)
 	free(m->head);
 	m->head = NULL;
 	m->nheads = m->room_heads = m->nfiles = 0;
+	memset(m->nof, 0, sizeof m->nof);
 }
 
 /* ---- the manifest as text ---- */
@@ -125,7 +134,7 @@ enum err archive_manifest_write(const struct archive_manifest *m, struct buffer 
 	size_t before = out->n;
 
 	time_write(m->made_ms, made);
-	enum err e = buffer_format(out, FIRST_LINE "\nparty %s\nmade %s\nversion %s\n", m->party, made, m->version);
+	enum err e = buffer_format(out, "%s\nparty %s\nmade %s\nversion %s\n", first_line(m), m->party, made, m->version);
 	for (unsigned i = 0; i < m->nfiles && e == ERR_OK; i++)
 		e = file_write_line(&m->file[i], out);
 	for (unsigned i = 0; i < m->nheads && e == ERR_OK; i++)
@@ -188,9 +197,9 @@ static enum err file_take(struct archive_manifest *m, const char *name, struct a
 
 		if (f->hash && n > before + 2 * HASH_SIZE)
 			memcpy(hex, name + before, 2 * HASH_SIZE);
-		name_write(kind, files_of(m, kind) + 1, hex, made);
+		name_write(kind, m->nof[kind] + 1, hex, made);
 		if (strcmp(made, name) == 0)
-			return archive_file_add(m, kind, files_of(m, kind) + 1, hex, out);
+			return archive_file_add(m, kind, m->nof[kind] + 1, hex, out);
 	}
 	return ERR_UNKNOWN_KEY;
 }
@@ -250,7 +259,9 @@ static struct bytes line_value(struct cursor *c, const char *name)
 
 static enum err front_read(struct cursor *c, struct archive_manifest *m)
 {
-	if (!bytes_is(cursor_line(c), FIRST_LINE))
+	struct bytes form = cursor_line(c);
+
+	if (!bytes_is(form, FORM_1) && !bytes_is(form, FORM_2))
 		return ERR_VERSION;
 	struct cursor party = cursor_on(line_value(c, "party"));
 	struct bytes  made = line_value(c, "made");
@@ -284,7 +295,7 @@ static enum err rest_read(struct cursor *c, struct archive_manifest *m, unsigned
 
 static enum err whole_check(const struct archive_manifest *m)
 {
-	if (files_of(m, ARCHIVE_CONFIG) != 1 || files_of(m, ARCHIVE_CARD) != 1 || files_of(m, ARCHIVE_LEDGER) != 1)
+	if (m->nof[ARCHIVE_CONFIG] != 1 || m->nof[ARCHIVE_CARD] != 1 || m->nof[ARCHIVE_LEDGER] != 1)
 		return ERR_MISSING;
 	return ERR_OK;
 }

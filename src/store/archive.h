@@ -8,17 +8,25 @@
  *   mithaq.yaml                     the configuration
  *   card                            the party's own card
  *   partners/NN.card                from 01: a party's name may be longer than a name in an archive
+ *   cards/NNNN.card                 from 0001: earlier cards of either side, that the commands put aside in the home
+ *   taken/NNNN.card                 from 0001: later cards of partners, that came over the link
  *   agreements/<64 hex>.agreement   ascending
+ *   joined/<64 hex>.agreement       likewise: connection agreements that were joined over the link
+ *   pending/<64 hex>.signed-by-us   likewise: our halves of those that are not in force yet
+ *   officers                        what the house answers to officer-list, where it stands
  *   alarms/NNNN.alarm               from 0001: those that still freeze a channel
  *   ledger.db                       one committed state of the ledger
  *
- *   mithaq/backup/1
+ *   mithaq/backup/2                 /1 when nothing of cards, taken, joined, pending and officers is in it
  *   party <name>
  *   made <RFC 3339>                 before the ledger was looked at: whatever was accepted earlier is in it
  *   version <of mithaq>
  *   file <name> <size> <SHA-256 in hex>                            one per member, in order
  *   log own|peer <origin> <size> <root in hex> <receipted>         the newest log of each direction of a channel
  *   sum <SHA-256 in hex>                                           of all lines above
+ *
+ * The release before wrote form 1 and reads nothing else: it refuses form 2 as made by another version.
+ * A house that never changed a key and never paired by wire goes on writing form 1.
  *
  * A hash tells damage. It does not tell who wrote the file: a backup is kept as
  * carefully as what it was made of. Keys are never in one.
@@ -28,14 +36,15 @@
 #ifndef MITHAQ_STORE_ARCHIVE_H
 #define MITHAQ_STORE_ARCHIVE_H
 
-#include "crypto/hash.h"
+#include "agreement/keyring.h"
 #include "evidence/tar.h"
 #include "tree/note.h"
 
 #define ARCHIVE_PARTNERS_MOST	64
-#define ARCHIVE_AGREEMENTS_MOST 256
+#define ARCHIVE_CARDS_MOST	((1 + ARCHIVE_PARTNERS_MOST) * KEYRING_CARDS_MOST) /* in either place */
+#define ARCHIVE_AGREEMENTS_MOST 256						   /* of each of the three sorts */
 #define ARCHIVE_ALARMS_MOST	1024
-#define ARCHIVE_FILES_MOST	(3 + ARCHIVE_PARTNERS_MOST + ARCHIVE_AGREEMENTS_MOST + ARCHIVE_ALARMS_MOST)
+#define ARCHIVE_FILES_MOST	(4 + ARCHIVE_PARTNERS_MOST + 2 * ARCHIVE_CARDS_MOST + 3 * ARCHIVE_AGREEMENTS_MOST + ARCHIVE_ALARMS_MOST)
 #define ARCHIVE_HEADS_MOST	8192	   /* two directions of 64 channels with each of 64 partners */
 #define ARCHIVE_PAPER_MOST	(1u << 20) /* bytes of any member but manifest and ledger */
 #define ARCHIVE_MANIFEST_MOST	(4u << 20)
@@ -47,10 +56,16 @@ enum archive_kind {
 	ARCHIVE_CONFIG,
 	ARCHIVE_CARD,
 	ARCHIVE_PARTNER,
+	ARCHIVE_CARD_KEPT,
+	ARCHIVE_CARD_TAKEN,
 	ARCHIVE_AGREEMENT,
+	ARCHIVE_JOINED,
+	ARCHIVE_PENDING,
+	ARCHIVE_OFFICERS,
 	ARCHIVE_ALARM,
 	ARCHIVE_LEDGER,
 };
+#define ARCHIVE_KINDS (ARCHIVE_LEDGER + 1)
 
 struct archive_file {
 	enum archive_kind kind;
@@ -72,6 +87,7 @@ struct archive_manifest {
 	uint64_t	     made_ms;
 	char		     version[ARCHIVE_VERSION_MOST];
 	unsigned	     nfiles, nheads;
+	unsigned	     nof[ARCHIVE_KINDS]; /* files of each kind */
 	struct archive_file  file[ARCHIVE_FILES_MOST];
 	struct archive_head *head; /* heap */
 	unsigned	     room_heads;

@@ -100,8 +100,8 @@ static enum err copy_set_up(struct store *s, struct fault *fault)
 		e = number_of(s, "PRAGMA user_version", &version);
 	if (e != ERR_OK)
 		return fault_at(fault, e, 0, "ledger.db", sqlite3_errmsg(s->db), "", "");
-	if (application == STORE_APPLICATION && version == STORE_SCHEMA)
-		return ERR_OK;
+	if (application == STORE_APPLICATION && version >= STORE_SCHEMA_BEFORE && version <= STORE_SCHEMA)
+		return ERR_OK; /* one of the schema before is converted by the core that opens it */
 	snprintf(found, sizeof found, "application %llx, schema %lld", (unsigned long long)application, (long long)version);
 	return fault_at(fault, ERR_VERSION, 0, "ledger.db", found, "restore it with the version of mithaq that made it",
 			"استعدها بإصدار ميثاق الذي أنشأها");

@@ -101,6 +101,23 @@ def lost_and_fetched_back(old):
             whole(pair)
 
 
+def a_newer_backup_is_refused_with_words(old):
+    """Form 2 holds what the old program would leave out without a word; its own form is read here."""
+    with Pair() as pair:
+        (pair.us.home / "officers").write_text("Dana Example\n")
+        pair.start()
+        talk(pair)
+        backup = pair.top / "new.backup"
+        pair.us.run("backup", backup)
+        pair.us.stop()
+        pair.us.run("backup", "verify", backup)
+        pair.us.binary = old
+        for words in (("backup", "verify", backup), ("--home", pair.top / "elsewhere", "restore", backup)):
+            done = pair.us.run(*words, check=False)
+            assert done.returncode != 0 and "it was made by another version" in done.stderr, done
+        assert not (pair.top / "elsewhere/mithaq.yaml").exists()
+
+
 def golden_against_old(old):
     """A home that the old program left, taken over here, while the partner's stays with the old one."""
     for side in (KW, US):
@@ -115,7 +132,7 @@ def golden_against_old(old):
                 whole(pair)
 
 
-TESTS = (old_answers, old_asks, one_after_the_other, lost_and_fetched_back, golden_against_old)
+TESTS = (old_answers, old_asks, one_after_the_other, lost_and_fetched_back, a_newer_backup_is_refused_with_words, golden_against_old)
 
 
 def main(words):

@@ -79,6 +79,27 @@ def test_keys_change_twice_while_the_partner_is_away():
         all_proved(p, *said)
 
 
+def test_more_cards_than_are_kept_are_refused_and_nothing_else_suffers():
+    """A partner that shows card after card: what is too much is not written, and the gateway starts again as ever."""
+    with Pair() as p:
+        p.start()
+        ask(p)
+        keys, kept = Keys(p.us), p.kw.home / "data/cards"
+        for _ in range(2):  # it hides the cards before, so that its own house has few
+            p.us.stop()
+            for old in (p.us.home / "cards").glob("*.card"):
+                old.unlink()
+            for _ in range(20):
+                keys.put(keys.lines())
+            p.us.start()
+            until("its cards came", lambda: f"{US}.{keys.serial()}.card" in [f.name for f in kept.iterdir()] or "card-refused" in p.kw.journal())
+        assert "card-refused" in p.kw.journal()
+        assert len(list(kept.iterdir())) == 31
+        p.kw.stop()
+        p.kw.start()
+        assert p.kw.status()["partners"]
+
+
 def test_a_root_changes_and_the_agreement_stays():
     with Pair() as p:
         p.start()

@@ -234,6 +234,15 @@ def test_without_a_connection_agreement_ping_says_what_to_do():
         h.kw.refused("--from", "notice", "outage", US, "--from", "tomorrow", "--text", "Maintenance")
 
 
+def test_no_card_is_made_that_nobody_can_keep():
+    with tempfile.TemporaryDirectory(prefix="mithaq-cards-") as top:
+        house = House(Path(top), "us", US)
+        for serial in range(2, 33):
+            assert house.said("key", "rotate", "receipt", "--root", house.root("b"))["serial"] == serial
+        house.refused("32 cards", "key", "rotate", "receipt", "--root", house.root("b"))
+        assert house.said("key", "list")["serial"] == 32
+
+
 def token_file(home, text, created="2026-11-01T00:00:00.000Z", expires=None):
     """A token as `mithaq token new` keeps it, from an hour or a house of our choice."""
     path = home / "tokens" / hashlib.sha256(text.encode()).hexdigest()

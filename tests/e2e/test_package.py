@@ -138,7 +138,7 @@ def completed(script, *words):
 
 def test_completion_is_that_of_the_table_of_commands():
     table = (ROOT / "src/main.c").read_text()
-    rows = re.findall(r'\{"([a-z]+)", cmd_[a-z]+,\s*((?:"[^"]*"\s*)+),', table)
+    rows = re.findall(r'\{"([a-z]+)", cmd_[a-z]+,\s*((?:"(?:\\.|[^"\\])*"\s*)+),', table)
     assert len(rows) > 15
     with tempfile.NamedTemporaryFile("w") as script:
         script.write(subprocess.run([sys.executable, ROOT / "packaging/completion.py", BINARY], capture_output=True, text=True, check=True).stdout)

@@ -14,9 +14,9 @@
 #include "proc/config.h"
 #include "proc/papers.h"
 #include "proc/pipe.h"
-#include "store/bundle.h"
 #include "provider/sqlite.h"
 #include "rings.h"
+#include "store/bundle.h"
 
 static struct world_home    home;
 static struct buffer	    bundle = {.most = EVIDENCE_MOST};
@@ -317,8 +317,8 @@ static enum err look_up(struct sqlite_source *p)
 enum err play_provider(void)
 {
 	struct sqlite_source *p = NULL;
-	struct fault	 fault;
-	enum err	 e = sqlite_source_open(records, "SELECT status FROM d WHERE number = :declaration", NULL, &p, &fault);
+	struct fault	      fault;
+	enum err	      e = sqlite_source_open(records, "SELECT status FROM d WHERE number = :declaration", NULL, &p, &fault);
 
 	if (e == ERR_OK)
 		e = look_up(p);

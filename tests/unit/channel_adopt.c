@@ -27,15 +27,15 @@ struct copy {
 
 /* A house: a channel, its keeper, and the copies of its own log. */
 struct house {
-	struct channel	 *channel;
-	struct sign_key	  log_key;
+	struct channel	  *channel;
+	struct sign_key	   log_key;
 	struct ring_of_one ring[2];
-	struct epoch	  epoch;
-	char		  origin[ORIGIN_MOST];
-	struct copy	 *copy; /* of the open epoch */
-	unsigned	  ncopies;
-	struct checkpoint signed_at;
-	struct signature  sig;
+	struct epoch	   epoch;
+	char		   origin[ORIGIN_MOST];
+	struct copy	  *copy; /* of the open epoch */
+	unsigned	   ncopies;
+	struct checkpoint  signed_at;
+	struct signature   sig;
 	/* what happened */
 	unsigned	     gets, alarms, closes, taken, adopts, unanswered, ranges, namings;
 	uint16_t	     alarm, close;

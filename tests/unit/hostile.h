@@ -40,13 +40,13 @@ struct foe_work {
 };
 
 struct foe {
-	struct channel	 *channel;
-	struct agreement *agreement;
-	struct sign_key	  root[2], log_key, receipt_key, our_log_key, our_receipt_key;
+	struct channel	  *channel;
+	struct agreement  *agreement;
+	struct sign_key	   root[2], log_key, receipt_key, our_log_key, our_receipt_key;
 	struct ring_of_one ring[2];
-	uint64_t	  now_ms;
-	struct foe_log	  log[FOE_LOGS_MOST];
-	unsigned	  nlogs;
+	uint64_t	   now_ms;
+	struct foe_log	   log[FOE_LOGS_MOST];
+	unsigned	   nlogs;
 	/* the house's keeper and disk */
 	struct epoch	own;
 	char		own_origin[ORIGIN_MOST];
