@@ -415,9 +415,9 @@ static void manager_hears(int fd, const char *expected)
 
 	for (;;) {
 		ssize_t n = recv(fd, text, sizeof text - 1, 0);
+		text[n < 0 ? 0 : n] = '\0';
 		if (n < 0)
 			fail_msg("the manager never heard %s", expected);
-		text[n] = '\0';
 		if (strncmp(text, expected, strlen(expected)) == 0)
 			return;
 	}
