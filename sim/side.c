@@ -209,11 +209,7 @@ bool side_commit(struct side *s)
 
 static void channel_open(struct side *s)
 {
-	struct channel_setup setup = {.self = s->name,
-				      .peer = s->other->name,
-				      .name = CHANNEL_NAME,
-				      .own = &s->own,
-				      .theirs = &s->theirs_held};
+	struct channel_setup setup = {.self = s->name, .peer = s->other->name, .name = CHANNEL_NAME, .own = &s->own, .theirs = &s->theirs_held};
 	struct channel_event opened = {.type = EVENT_OPENED};
 
 	world_draw_bytes(s->world, setup.seed, sizeof setup.seed);

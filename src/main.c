@@ -21,7 +21,8 @@ static int cmd_serve(struct cli *cli, int argc, char **argv)
 static const struct command commands[] = {
 	{"init", cmd_init, "PARTY [--environment test|live] [--root-seed-a FILE --root-seed-b FILE]",
 	 "make the keys, the configuration and the card of a new party", "إنشاء مفاتيح طرف جديد وإعداداته وبطاقته"},
-	{"partner", cmd_partner, "add CARD [ADDRESS:PORT] [--words \"SIX WORDS\"] [--root KEYFILE] | list", "take in a partner's card", "إدخال بطاقة شريك"},
+	{"partner", cmd_partner, "add CARD [ADDRESS:PORT] [--words \"SIX WORDS\"] [--root KEYFILE] | list", "take in a partner's card",
+	 "إدخال بطاقة شريك"},
 	{"key", cmd_key, "list | rotate KEY [--root KEYFILE] | revoke KEY [--root KEYFILE] | retire tls [--root KEYFILE] | sheet [--html]",
 	 "the keys of this house and the card that names them", "مفاتيح هذه الجهة والبطاقة التي تسميها"},
 	{"token", cmd_token, "new ACCOUNT [--clauses CHANNEL/NAME,...] [--days N] [--cli] | list | revoke ACCOUNT-OR-HASH",

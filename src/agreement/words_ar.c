@@ -1,4 +1,5 @@
-/* words_ar.c: 2,048 Arabic words to read aloud; ascending, no two that differ in the writing of hamza, alif or ta marbuta alone. Their order is part of the specification. */
+/* words_ar.c: 2,048 Arabic words to read aloud; ascending, no two that differ in the writing of hamza, alif or ta marbuta alone. Their order is part
+ * of the specification. */
 #include "agreement/words.h"
 
 /* clang-format off */

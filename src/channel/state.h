@@ -148,12 +148,12 @@ struct quota {
 #define QUOTAS_MOST 512
 
 struct channel {
-	char			self[PARTY_MOST + 1], peer_name[PARTY_MOST + 1], name[NAME_MOST + 1];
-	const struct keyring   *ring[2];     /* theirs, ours */
+	char			 self[PARTY_MOST + 1], peer_name[PARTY_MOST + 1], name[NAME_MOST + 1];
+	const struct keyring	*ring[2];     /* theirs, ours */
 	const struct public_key *receipt_key; /* by which their last receipt verified: tried first; NULL: none yet */
-	struct spring		spring;
-	const struct agreement *agreement[CHANNEL_AGREEMENTS_MOST];
-	unsigned		nagreements;
+	struct spring		 spring;
+	const struct agreement	*agreement[CHANNEL_AGREEMENTS_MOST];
+	unsigned		 nagreements;
 
 	struct own_log	*own[CHANNEL_LOGS_MOST];
 	unsigned	 nown;

@@ -357,8 +357,8 @@ static int activate_store(struct cli *cli, const struct home *h, const struct ag
 	fprintf(cli->out, "%s  %s\n", a->name, id);
 	fprintf(cli->out, "%s\n",
 		e == ERR_EXISTS ? cli_text(cli, "it was active already", "كان نافذًا من قبل")
-				: cli_text(cli, "activated; a running gateway takes it up at its next start",
-					   "أُنفذ؛ وتأخذ به البوابة العاملة عند بدئها التالي"));
+				: cli_text(cli, "activated; a running gateway takes it up at kill -HUP, or systemctl reload mithaq",
+					   "أُنفذ؛ وتأخذ به البوابة العاملة عند kill -HUP أو systemctl reload mithaq"));
 	return EXIT_DONE;
 }
 

@@ -149,7 +149,8 @@ static void print_end(struct checking *k)
 	if (k->bad == 0)
 		fprintf(k->cli->out,
 			cli_text(k->cli, "all %u are in order; a running gateway takes them up with SIGHUP (systemctl reload mithaq)\n",
-				 "سليمة كلها وعددها %u، وتأخذ بها البوابة العاملة بالإشارة SIGHUP ‏(systemctl "
+				 "سليمة كلها وعددها %u، وتأخذ بها البوابة العاملة بالإشارة SIGHUP "
+				 "‏(systemctl "
 				 "reload "
 				 "mithaq)\n"),
 			k->good);

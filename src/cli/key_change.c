@@ -32,6 +32,18 @@ static int card_is_newest(struct change *c)
 			    cli_text(c->cli, "put the latest one back in this place", "أعد أحدثها إلى هذا الموضع"));
 }
 
+/* A gateway that finds one more than it keeps would not start, here and there. */
+static int card_has_place(const struct change *c)
+{
+	if (c->home.papers.keyring[0].n < KEYRING_CARDS_MOST)
+		return EXIT_DONE;
+	return cli_complain(c->cli, EXIT_USAGE, "cards/",
+			    cli_text(c->cli, "32 cards of ours are kept, and no more can be", "لنا 32 بطاقة محفوظة، ولا يُحفظ أكثر منها"),
+			    cli_text(c->cli, "archive the oldest ones on both sides: what they signed is then verified with --card",
+				     "انقل أقدمها إلى الأرشيف لدى الطرفين: يُتحقق مما وقّعته بعد ذلك باستعمال "
+				     "‎--card‎"));
+}
+
 static bool root_is(const struct change *c, unsigned i)
 {
 	return public_key_equal(&c->root.pub, &c->held->root[i]);
@@ -80,6 +92,8 @@ int change_begin(struct change *c, struct cli *cli, enum key_kind kind, const ch
 		return code;
 	c->held = c->home.papers.card[0];
 	code = card_is_newest(c);
+	if (code == EXIT_DONE)
+		code = card_has_place(c);
 	if (code == EXIT_DONE)
 		code = root_read(c);
 	if (code == EXIT_DONE)

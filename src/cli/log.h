@@ -91,11 +91,11 @@ void log_place(const struct cli *cli, const struct found *f, char out[LOG_PLACE_
 
 /* A stretch of a log that is to be checked. */
 struct scrub_log {
-	int64_t			 id;
-	bool			 own;
-	uint64_t		 from, to;
-	struct epoch		 epoch;
-	char			 origin[ORIGIN_MOST];
+	int64_t	     id;
+	bool	     own;
+	uint64_t     from, to;
+	struct epoch epoch;
+	char	     origin[ORIGIN_MOST];
 	/* Every key that the author, or the reader, ever had for it; none: nothing is said of signatures. */
 	unsigned		 nlog_keys, nreceipt_keys;
 	const struct public_key *log_key[KEYRING_KEYS_MOST], *receipt_key[KEYRING_KEYS_MOST];

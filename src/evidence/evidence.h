@@ -29,7 +29,7 @@
 #define EVIDENCE_ITEMS_MOST   1024u
 #define EVIDENCE_CARDS_MOST   64u /* of both parties together */
 #define EVIDENCE_GIVEN_MOST   8u  /* cards that a verifier brings along */
-#define EVIDENCE_ANSWERS_MOST 4u /* answers to the one question: a postponement or two, then the last word */
+#define EVIDENCE_ANSWERS_MOST 4u  /* answers to the one question: a postponement or two, then the last word */
 
 /* ---- build ---- */
 
@@ -56,8 +56,8 @@ struct evidence_item {
 };
 
 struct evidence_input {
-	uint8_t			    mid[MID_SIZE]; /* of the exchange: the QUERY's */
-	struct bytes		    agreement;	   /* the whole signed note */
+	uint8_t			    mid[MID_SIZE];	       /* of the exchange: the QUERY's */
+	struct bytes		    agreement;		       /* the whole signed note */
 	struct bytes		    card[EVIDENCE_CARDS_MOST]; /* both parties' signed cards in any order; an empty one ends them */
 	size_t			    n;
 	const struct evidence_item *item;
@@ -116,9 +116,9 @@ enum verdict { VERDICT_PROVED, VERDICT_NOT_PROVED, VERDICT_TRUST };
 	X(CARD_DATE, "card-date", "that the card of {0} was valid at {1}: it says from {2} until {3}",                                                                                                                                   \
 	  "أن بطاقة {0} كانت صالحة في {1}: مدتها من {2} إلى {3}")                                                                                                                                                                        \
 	X(KEY_REVOKED, "key-revoked", "that {0} said entry {1}: {0} has revoked the key that signed it, and it counts no more there",                                                                                                    \
-	  "أن {0} قالت ما في القيد {1}: أبطلت {0} المفتاح الذي وقّعه فلا يُعتد به هناك")                                                                                                                                                  \
+	  "أن {0} قالت ما في القيد {1}: أبطلت {0} المفتاح الذي وقّعه فلا يُعتد به هناك")                                                                                                                                                   \
 	X(RECEIPT_REVOKED, "receipt-revoked", "that {0} gave the receipt for entry {1}: {0} has revoked the key of it, and it counts no more there",                                                                                     \
-	  "أن {0} أعطت إيصال القيد {1}: أبطلت {0} مفتاح الإيصال فلا يُعتد به هناك")                                                                                                                                                      \
+	  "أن {0} أعطت إيصال القيد {1}: أبطلت {0} مفتاح الإيصال فلا يُعتد به هناك")                                                                                                                                                       \
 	X(LIMITS, "limits",                                                                                                                                                                                                              \
 	  "that the content is true; that nothing passed by another way; that nobody suspended the agreement meanwhile; the hour by a third clock "                                                                                      \
 	  "(no anchor in this file)",                                                                                                                                                                                                    \
@@ -126,7 +126,7 @@ enum verdict { VERDICT_PROVED, VERDICT_NOT_PROVED, VERDICT_TRUST };
 	X(SAME_AGREEMENT, "same-agreement", "the agreement is the one in the file you gave", "الاتفاق هو نفسه الذي في الملف المقدَّم")                                                                                                     \
 	X(SAME_CARD, "same-card", "the root keys of {0} are those on the card you gave", "مفاتيح {0} الجذرية هي الواردة في البطاقة المقدَّمة")                                                                                             \
 	X(CARD_GOES_ON, "card-goes-on", "the card of {0} that you gave goes on from the root keys of this file, card after card",                                                                                                        \
-	  "البطاقة المقدَّمة لـ {0} خَلَفٌ لمفاتيح هذا الملف الجذرية، بطاقةً بعد بطاقة")                                                                                                                                                 \
+	  "البطاقة المقدَّمة لـ {0} خَلَفٌ لمفاتيح هذا الملف الجذرية، بطاقةً بعد بطاقة")                                                                                                                                                       \
 	X(ROOTS, "roots", "all of this rests on the root keys of {0}, {1}: compare them with the paper annex",                                                                                                                           \
 	  "كل ما سبق يقوم على مفتاحي {0} الجذريين، {1}: قارنهما بالملحق الورقي")
 
@@ -173,7 +173,7 @@ struct report {
 
 /* What the verifier knows from elsewhere; every member may be empty. */
 struct pins {
-	struct bytes agreement; /* a signed note, or its text alone */
+	struct bytes agreement;			/* a signed note, or its text alone */
 	struct bytes card[EVIDENCE_GIVEN_MOST]; /* root-signed cards */
 };
 

@@ -16,7 +16,7 @@
 
 #define CORE_CHANNELS_MOST    64		       /* per partner */
 #define CORE_LOOKUPS_MOST     16384		       /* outstanding at workers ... */
-#define CORE_FAILED_TOLD_MOST 100 /* failed lookups of one source that the journal names in one second */
+#define CORE_FAILED_TOLD_MOST 100		       /* failed lookups of one source that the journal names in one second */
 #define CORE_LOOKUPS_EACH     8192		       /* ... and of one partner among them */
 #define CORE_WAITERS_MOST     (1u << CORE_WAITER_BITS) /* applications waiting for an answer */
 #define CORE_OUT_MOST	      (48u << 20)
@@ -27,8 +27,8 @@
 #define CORE_AWAIT_MS	      5000	  /* a partner that starts again is waited for so long ... */
 #define CORE_HELD_MOST	      4096	  /* ... by so many questions ... */
 #define CORE_HELD_BYTES_MOST  (16u << 20) /* ... of so many bytes together */
-#define CORE_OFFICERS_MOST    2000 /* bytes of the list */
-#define CORE_ALARMS_SAID_MOST 16 /* ALARM files of one partner's words; what it says beyond is only in the journal */
+#define CORE_OFFICERS_MOST    2000	  /* bytes of the list */
+#define CORE_ALARMS_SAID_MOST 16	  /* ALARM files of one partner's words; what it says beyond is only in the journal */
 
 struct core;
 struct core_partner;
@@ -64,7 +64,7 @@ struct core_channel {
 struct core_partner {
 	struct core	   *core;
 	const char	   *name;
-	const struct card  *card; /* in use; the ones before it are in papers' ring */
+	const struct card  *card;    /* in use; the ones before it are in papers' ring */
 	struct hash	    half_id; /* of the connection agreement that we have signed and they have not */
 	struct buffer	    half;    /* its text and our signature; empty: there is none */
 	struct pipe	   *link;
@@ -78,12 +78,12 @@ struct core_partner {
 	struct core_channel *by_own[HELLO_LOGS_MOST], *by_peer[HELLO_LOGS_MOST];
 	struct buffer	     out; /* frames not yet handed to the link */
 	uint64_t	     since_ms;
-	uint32_t	     lookups; /* outstanding */
+	uint32_t	     lookups;	       /* outstanding */
 	uint64_t	     awaited_until_ms; /* until then its questions are held, not failed: core_held.c */
-	bool		     skew_known; /* in this session */
-	int32_t		     skew_ms;	 /* its clock is so far ahead of ours */
-	unsigned	     papers;	 /* PAPER frames of this session */
-	unsigned	     refused;	 /* cards of its log that were not taken in this session */
+	bool		     skew_known;       /* in this session */
+	int32_t		     skew_ms;	       /* its clock is so far ahead of ours */
+	unsigned	     papers;	       /* PAPER frames of this session */
+	unsigned	     refused;	       /* cards of its log that were not taken in this session */
 	char		     cause[160];
 };
 
@@ -138,15 +138,15 @@ struct core {
 	struct core_waiter  *waiter;
 	uint32_t	    *waiter_free;
 	uint32_t	     nwaiter_free;
-	struct buffer	     after;	   /* messages to the desk that wait for the commit: u8 type, u32 length, payload */
-	struct buffer	     house;	   /* questions that the house answers itself: core_house.c */
-	uint8_t		     cards[HELLO_CARD_MOST]; /* ours as HELLO shows them */
-	struct buffer	     officers;	   /* the list of officers, text */
-	struct buffer	     failed;	   /* lookups to be answered with an error: struct core_lookup */
-	const struct ask    *asking;	   /* while an ask is stepped: for its Idempotency-Key */
-	bool		     asking_again; /* while questions left from before are stepped */
-	struct core_fetch   *fetch;	   /* what waits for a national system; NULL: nothing has */
-	uint64_t	     news, news_said; /* the number written last, and announced last */
+	struct buffer	     after;				/* messages to the desk that wait for the commit: u8 type, u32 length, payload */
+	struct buffer	     house;				/* questions that the house answers itself: core_house.c */
+	uint8_t		     cards[HELLO_CARD_MOST];		/* ours as HELLO shows them */
+	struct buffer	     officers;				/* the list of officers, text */
+	struct buffer	     failed;				/* lookups to be answered with an error: struct core_lookup */
+	const struct ask    *asking;				/* while an ask is stepped: for its Idempotency-Key */
+	bool		     asking_again;			/* while questions left from before are stepped */
+	struct core_fetch   *fetch;				/* what waits for a national system; NULL: nothing has */
+	uint64_t	     news, news_said;			/* the number written last, and announced last */
 	struct hash	     news_told[PAPERS_AGREEMENTS_MOST]; /* agreements that were told to be in force */
 	unsigned	     nnews_told;
 	bool		     must_commit;  /* something that others wait for was stored */
@@ -187,15 +187,15 @@ bool core_entry_read(const struct entry_row *row, struct entry *out); /* a store
 void core_out_flush(struct core_partner *p);
 
 /* core_cards.c */
-struct bytes core_hello_cards(struct core *c); /* what our HELLO shows: every later card than the first, as far as they go in */
-bool	 core_hello_card(struct core_partner *p);			/* their HELLO is read; false: its card does not do, and the session ends */
-enum err core_card_come(struct core_partner *p, struct bytes note);	/* a later card is taken, or the reason why not */
-void	 core_pins_say(struct core_partner *p);				/* to the link */
-enum err core_paper_write(const struct core *c, const char *folder, const char *rest, struct bytes content); /* below the data folder */
+struct bytes core_hello_cards(struct core *c);	      /* what our HELLO shows: every later card than the first, as far as they go in */
+bool	     core_hello_card(struct core_partner *p); /* their HELLO is read; false: its card does not do, and the session ends */
+enum err     core_card_come(struct core_partner *p, struct bytes note); /* a later card is taken, or the reason why not */
+void	     core_pins_say(struct core_partner *p);			/* to the link */
+enum err     core_paper_write(const struct core *c, const char *folder, const char *rest, struct bytes content); /* below the data folder */
 
 /* core_pairing.c */
-void	 core_pairing_read(struct core *c);		   /* our halves of connection agreements, at the start */
-void	 core_pairing_say(struct core_partner *p);	   /* both HELLOs are known */
+void	 core_pairing_read(struct core *c);				/* our halves of connection agreements, at the start */
+void	 core_pairing_say(struct core_partner *p);			/* both HELLOs are known */
 enum err core_paper_come(struct core_partner *p, struct bytes payload); /* PAPER */
 
 /* core_house.c */
@@ -243,19 +243,19 @@ void	 core_worker_failed(struct core *c); /* steps what could not be looked up *
 uint32_t core_lookups_out(const struct core *c);
 
 /* core_desk.c */
-void core_desk_peer(struct core *c, int fd);
-void core_desk_report(struct core *c, const struct duty *d);
-void core_desk_refuse(struct core *c, const struct duty *d);
-void core_desk_permit(struct core *c, const struct duty *d);
-void core_desk_fail(struct core *c, struct core_partner *p, const struct duty *d);
-void core_desk_flush(struct core *c); /* what waited for the commit */
-void core_waiters_expire(struct core *c);
-void core_desk_send(struct core *c, enum message_type type, struct bytes payload);
-void core_desk_after(struct core *c, enum message_type type, struct bytes payload); /* with the commit */
-void core_desk_failed(struct core *c, uint32_t ticket, enum failure failure, uint64_t since_ms, const char *cause);
-void core_desk_ask(struct core *c, struct bytes payload, bool may_wait); /* DESK_ASK */
+void	 core_desk_peer(struct core *c, int fd);
+void	 core_desk_report(struct core *c, const struct duty *d);
+void	 core_desk_refuse(struct core *c, const struct duty *d);
+void	 core_desk_permit(struct core *c, const struct duty *d);
+void	 core_desk_fail(struct core *c, struct core_partner *p, const struct duty *d);
+void	 core_desk_flush(struct core *c); /* what waited for the commit */
+void	 core_waiters_expire(struct core *c);
+void	 core_desk_send(struct core *c, enum message_type type, struct bytes payload);
+void	 core_desk_after(struct core *c, enum message_type type, struct bytes payload); /* with the commit */
+void	 core_desk_failed(struct core *c, uint32_t ticket, enum failure failure, uint64_t since_ms, const char *cause);
+void	 core_desk_ask(struct core *c, struct bytes payload, bool may_wait); /* DESK_ASK */
 uint64_t core_quota_used(const struct core *c, const struct core_partner *p, const struct agreement *a, const struct clause *clause, int32_t day);
-bool core_desk_leave(struct core *c);			  /* every answer was sent: true when the desk knows that no more comes */
+bool	 core_desk_leave(struct core *c); /* every answer was sent: true when the desk knows that no more comes */
 
 /* core_metrics.c */
 enum err core_counts_start(struct core *c) must_use; /* after the papers are read */

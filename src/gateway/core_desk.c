@@ -451,10 +451,10 @@ static void partners_send(struct core *c, uint32_t ticket)
 	for (unsigned i = 0; i < c->npartners; i++) {
 		const struct core_partner *p = &c->partner[i];
 		struct partner_state	   s = {.connected = core_connected(p),
-						      .since_ms = p->since_ms,
-						      .in_force = in_force_with(p),
-						      .skew_known = p->skew_known,
-						      .skew_ms = p->skew_ms};
+						.since_ms = p->since_ms,
+						.in_force = in_force_with(p),
+						.skew_known = p->skew_known,
+						.skew_ms = p->skew_ms};
 
 		snprintf(s.name, sizeof s.name, "%s", p->name);
 		snprintf(s.cause, sizeof s.cause, "%s", p->cause);

@@ -304,7 +304,8 @@ static enum err close_come(struct core_partner *p, struct bytes payload)
 
 	if (e != ERR_OK)
 		return e;
-	said(p, f.code == CLOSE_NORMAL || f.code == CLOSE_SUPERSEDED || f.code == CLOSE_RESTART ? LEVEL_INFO : LEVEL_WARNING, "partner-closed", f.code, f.text);
+	said(p, f.code == CLOSE_NORMAL || f.code == CLOSE_SUPERSEDED || f.code == CLOSE_RESTART ? LEVEL_INFO : LEVEL_WARNING, "partner-closed",
+	     f.code, f.text);
 	cause_set(p, f.text);
 	if (f.code == CLOSE_RESTART)
 		core_await(p);

@@ -353,7 +353,7 @@ void desk_on_request(struct evhttp_request *request, void *arg)
 	if (!host_is_ours(&c, door) || !headers_once(&c))
 		return;
 	const struct route *route = route_find(&c, path != NULL ? path : "");
-	bool near = !door->tcp || door->loopback;
+	bool		    near = !door->tcp || door->loopback;
 	if (route == NULL || (route->entrance != OPEN && !(route->entrance == NEAR_OPEN && near) && !may_in(&c)))
 		return;
 	route->run(&c);
@@ -364,8 +364,12 @@ void desk_on_request(struct evhttp_request *request, void *arg)
 typedef void message_fn(struct desk *d, struct bytes payload);
 
 static message_fn *const from_core[] = {
-	[DESK_STATE] = desk_on_state,	      [DESK_REFUSED] = desk_on_refused,	      [DESK_FAILED] = desk_on_failed,
-	[DESK_PERMITTED] = desk_on_permitted, [DESK_PARTNERS_ARE] = desk_on_partners, [DESK_QUOTAS_ARE] = desk_on_quotas,
+	[DESK_STATE] = desk_on_state,
+	[DESK_REFUSED] = desk_on_refused,
+	[DESK_FAILED] = desk_on_failed,
+	[DESK_PERMITTED] = desk_on_permitted,
+	[DESK_PARTNERS_ARE] = desk_on_partners,
+	[DESK_QUOTAS_ARE] = desk_on_quotas,
 	[DESK_METRICS_ARE] = desk_on_core_metrics,
 	[DESK_LEAVING] = desk_on_leaving,
 	[DESK_EVENTS] = desk_on_news,
@@ -376,14 +380,10 @@ static message_fn *const from_core[] = {
 };
 
 static message_fn *const from_reader[] = {
-	[READER_EXCHANGE] = desk_on_exchange,
-	[READER_BUNDLE] = desk_on_bundle,
-	[READER_STATUS_IS] = desk_on_status,
-	[READER_METRICS_ARE] = desk_on_reader_metrics,
-	[READER_PAPER] = desk_on_paper,
-	[READER_PAPERS] = desk_on_papers,
-	[READER_EVENTS_ARE] = desk_on_events,
-	[READER_EVENTS_FAILED] = desk_on_events_failed,
+	[READER_EXCHANGE] = desk_on_exchange, [READER_BUNDLE] = desk_on_bundle,
+	[READER_STATUS_IS] = desk_on_status,  [READER_METRICS_ARE] = desk_on_reader_metrics,
+	[READER_PAPER] = desk_on_paper,	      [READER_PAPERS] = desk_on_papers,
+	[READER_EVENTS_ARE] = desk_on_events, [READER_EVENTS_FAILED] = desk_on_events_failed,
 };
 
 static void dispatch(struct desk *d, message_fn *const *table, size_t n, uint8_t type, struct bytes payload, int fd)
@@ -534,7 +534,8 @@ int desk_main(struct process *p)
 	d->tick = event_new(p->base, -1, EV_PERSIST, on_tick, d);
 	pending_start(d);
 	libraries_warm();
-	if (d->tick == NULL || openapi_start(&d->openapi) != ERR_OK || feed_open(d) != ERR_OK || papers_open(d) != ERR_OK || doors_open(d) != ERR_OK) {
+	if (d->tick == NULL || openapi_start(&d->openapi) != ERR_OK || feed_open(d) != ERR_OK || papers_open(d) != ERR_OK ||
+	    doors_open(d) != ERR_OK) {
 		desk_free(d);
 		return EXIT_SETUP;
 	}

@@ -55,7 +55,7 @@ enum asked {
 	ASKED_DRY_RUN,
 	ASKED_SHOW,
 	ASKED_EVIDENCE,
-	ASKED_CANCEL, /* the reader shows what it is, the core withdraws it; then it is ASKED_SHOW */
+	ASKED_CANCEL,	/* the reader shows what it is, the core withdraws it; then it is ASKED_SHOW */
 	ASKED_REQUESTS, /* what waits to be answered; parked until something does */
 	ASKED_ANSWER,	/* the core writes it; then it is ASKED_SHOW */
 	ASKED_STATUS,
@@ -79,8 +79,8 @@ struct pending {
 	bool			waits;	     /* ASKED_SHOW with ?wait, ASKED_CANCEL with Prefer: wait */
 	bool			parked;	     /* ASKED_SHOW: the reader has answered "not yet" */
 	bool			replayed;    /* ASKED_SHOW: a key came again, and its question is still open */
-	bool			again;	   /* the reader was lost while it was asked */
-	uint8_t			of_reader; /* what it was asked: READER_SHOW, READER_EVIDENCE, READER_STATUS, READER_METRICS */
+	bool			again;	     /* the reader was lost while it was asked */
+	uint8_t			of_reader;   /* what it was asked: READER_SHOW, READER_EVIDENCE, READER_STATUS, READER_METRICS */
 	uint8_t			mid[MID_SIZE];
 	struct hash		token;	   /* who asked: looked up again before an exchange is shown */
 	const struct agreement *agreement; /* what we think the question falls under; NULL: nothing */
@@ -158,11 +158,11 @@ struct desk {
 	struct timespec tokens_changed;
 	struct openapi	openapi;
 	struct door	local, tcp;
-	struct api_tls *tls;	     /* of the TCP door; NULL: it speaks plain HTTP on loopback */
-	int		renewed[2];  /* enum certificate_part: handed over by the parent, -1: not */
-	struct event   *watch;	     /* of the certificate's last day */
-	int32_t		days_told;   /* so many days were left when the journal last said so */
-	uint64_t	away_told;   /* connections turned away that the journal has told of */
+	struct api_tls *tls;	       /* of the TCP door; NULL: it speaks plain HTTP on loopback */
+	int		renewed[2];    /* enum certificate_part: handed over by the parent, -1: not */
+	struct event   *watch;	       /* of the certificate's last day */
+	int32_t		days_told;     /* so many days were left when the journal last said so */
+	uint64_t	away_told;     /* connections turned away that the journal has told of */
 	struct pipe    *core, *reader; /* freed when the fresh ones come */
 	bool		core_up, reader_up;
 	uint64_t	core_until_ms, reader_until_ms; /* gone, and awaited until then; 0: not */
@@ -180,8 +180,8 @@ struct desk {
 	uint32_t	turn; /* upper bits of the next ticket */
 	struct pending	pending[DESK_PENDING_MOST];
 	struct kept	kept[DESK_PENDING_MOST]; /* by slot */
-	struct buffer	out;		     /* the body being written; reused */
-	uint8_t		message[128 * 1024]; /* the message being written; reused */
+	struct buffer	out;			 /* the body being written; reused */
+	uint8_t		message[128 * 1024];	 /* the message being written; reused */
 };
 
 struct call {
@@ -211,21 +211,21 @@ const struct token *desk_token(const struct desk *d, const struct hash *hash);
 void		    desk_tokens_refresh(struct desk *d); /* when their folder changed */
 /* A token for some clauses sees what is under those alone. */
 bool desk_token_sees(const struct desk *d, const struct token *token, const struct hash *agreement, uint16_t clause);
-void		    desk_on_request(struct evhttp_request *request, void *door);
+void desk_on_request(struct evhttp_request *request, void *door);
 
 /* ---- desk_doors.c ---- */
 
 enum err doors_open(struct desk *d) must_use; /* says its troubles in the journal */
 void	 doors_close(struct desk *d);
 /* May a request that came by this door carry this Host header? */
-bool	 door_names(const struct door *door, struct evhttp_request *request, const char *host);
+bool door_names(const struct door *door, struct evhttp_request *request, const char *host);
 
 /* A renewed file of the certificate, which the parent opened; taken up when the word to reload comes. */
 void	 certificate_came(struct process *p, enum certificate_part part, int fd);
 void	 certificate_renew(struct desk *d);
 uint64_t desk_certificate_until_ms(const struct desk *d); /* 0: no certificate */
 /* A line for /readyz when a person has to look at the certificate; otherwise empty. */
-void	 certificate_line(const struct desk *d, char *out, size_t size);
+void certificate_line(const struct desk *d, char *out, size_t size);
 
 /* ---- desk_pending.c ---- */
 
@@ -234,7 +234,7 @@ struct pending *pending_new(struct call *c, enum asked asked, unsigned wait_s); 
 struct pending *pending_find(struct desk *d, uint32_t ticket);			/* or NULL */
 void		pending_end(struct desk *d, struct pending *p);			/* frees the slot; does not answer */
 void		pending_tick(struct desk *d);
-bool		pending_needs(const struct pending *p, enum role role);		/* does it wait for that process? */
+bool		pending_needs(const struct pending *p, enum role role);		      /* does it wait for that process? */
 void		pending_give_up(struct desk *d, struct pending *p, const char *code); /* answers the problem and ends it */
 /* That process is gone and is not waited for: everything that waited for it is answered. */
 void pending_lost(struct desk *d, enum role role);
@@ -324,7 +324,7 @@ struct problem {
 	unsigned		retry_s;
 	bool			maybe_left; /* 5xx after the question went to core: it may have left the house */
 };
-unsigned problem_status(const char *code); /* 500 for one not in the table */
+unsigned problem_status(const char *code);				   /* 500 for one not in the table */
 void	 problem_allowed_json(struct json_writer *w, const char *allowed); /* the member "allowed", of values separated by ", " */
 void	 problem_json(struct json_writer *w, const struct problem *p, enum lang lang);
 void	 desk_problem(struct desk *d, struct evhttp_request *request, enum lang lang, const struct problem *p);
@@ -343,7 +343,7 @@ struct problem problem_of_decision(const struct decision *d, const struct agreem
 enum err feed_open(struct desk *d) must_use;
 void	 feed_done(struct desk *d);
 void	 feed_ask(struct desk *d);
-void	 feed_again(struct desk *d);						  /* a fresh core or reader is there */
+void	 feed_again(struct desk *d);						/* a fresh core or reader is there */
 void	 feed_gone(struct desk *d, const struct evhttp_connection *connection); /* a client's connection ended */
 void	 desk_events_get(struct call *c);
 void	 desk_on_news(struct desk *d, struct bytes payload);

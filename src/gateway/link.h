@@ -53,8 +53,8 @@ struct connection {
 	uint32_t	      number; /* of the session; 0 before it is up */
 	uint64_t	      since_ms, heard_ms, pinged_ms;
 	uint64_t	      ping_nonce, ping_wall_ms; /* of the PING that has had no PONG; 0: none */
-	char		      farewell[LINK_WHY_MOST]; /* what the partner's CLOSE said */
-	bool		      comes_back;	       /* ... and it was CLOSE_RESTART */
+	char		      farewell[LINK_WHY_MOST];	/* what the partner's CLOSE said */
+	bool		      comes_back;		/* ... and it was CLOSE_RESTART */
 };
 
 struct address {
@@ -89,7 +89,7 @@ void link_tell_up(struct link *l, const struct connection *c);
 void link_tell_down(struct link *l, uint32_t number, const char *why);
 void link_tell_state(struct link *l, const char *why);
 void link_tell_skew(struct link *l, uint32_t number, int32_t ms); /* the partner's clock is so far ahead */
-void link_pass(struct connection *c, struct bytes frames); /* a run of whole frames, unchanged */
+void link_pass(struct connection *c, struct bytes frames);	  /* a run of whole frames, unchanged */
 void link_stop_due(evutil_socket_t fd, short what, void *arg);
 
 /* link_open.c: the last that is done with files and names. What is open after a failure is the caller's to free. */
@@ -109,7 +109,7 @@ void		   connection_down(struct connection *c, const char *why);		     /* the se
 void		   connection_drain(struct connection *c);				     /* what is queued leaves, then it ends */
 void		   connection_failed(struct connection *c, const char *why);
 void		   connection_forget(struct connection *c);
-void		   link_pins_changed(struct link *l);					     /* ends what no pin lets in any more */
+void		   link_pins_changed(struct link *l); /* ends what no pin lets in any more */
 void		   link_close_all(struct link *l, enum close_code code, const char *text);
 void		   link_came_in(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int n, void *arg);
 void		   link_tick_due(evutil_socket_t fd, short what, void *arg);

@@ -59,15 +59,15 @@ struct process {
 	struct pipe	    *control;
 
 	/* Set by the child's main before process_run. Any but on_peer may be NULL. */
-	void		*self;
-	process_peer_fn *on_peer;
-	process_word_fn *on_stop;	    /* CONTROL_STOP; NULL: leaves at once. Whoever sets it calls process_leave when done. */
-	process_word_fn *on_leave;	    /* CONTROL_LEAVE: as on_stop, and somebody follows; NULL: as CONTROL_STOP (core, link) */
-	process_word_fn *on_reload;	    /* CONTROL_RELOAD: read the tokens again (desk) */
-	process_word_fn *on_ledger_stopped; /* CONTROL_LEDGER_STOPPED: the core ended itself and stays down (desk) */
-	process_certificate_fn *on_certificate; /* CONTROL_CERTIFICATE (desk) */
-	process_word_fn *on_turn;	    /* after each pass of the loop, before it sleeps: the core's turn */
-	const uint16_t	*ports;		    /* PROMISE_INET: the TCP ports that may be dialled, ended by 0; NULL: none */
+	void		       *self;
+	process_peer_fn	       *on_peer;
+	process_word_fn	       *on_stop;	   /* CONTROL_STOP; NULL: leaves at once. Whoever sets it calls process_leave when done. */
+	process_word_fn	       *on_leave;	   /* CONTROL_LEAVE: as on_stop, and somebody follows; NULL: as CONTROL_STOP (core, link) */
+	process_word_fn	       *on_reload;	   /* CONTROL_RELOAD: read the tokens again (desk) */
+	process_word_fn	       *on_ledger_stopped; /* CONTROL_LEDGER_STOPPED: the core ended itself and stays down (desk) */
+	process_certificate_fn *on_certificate;	   /* CONTROL_CERTIFICATE (desk) */
+	process_word_fn	       *on_turn;	   /* after each pass of the loop, before it sleeps: the core's turn */
+	const uint16_t	       *ports;		   /* PROMISE_INET: the TCP ports that may be dialled, ended by 0; NULL: none */
 
 	/* process.c's own */
 	bool leaving, again;

@@ -16,15 +16,15 @@
 #include "proc/papers.h"
 #include "store/bundle.h"
 
-#define READ_MOST_MS	  2000
-#define LEDGER_WAIT_MS	  5000 /* the core makes the ledger at its first start; we may be quicker */
-#define LEDGER_LOOK_MS	  10
-#define CHANNELS_MOST	  256
-#define EXCHANGE_MEMORY	  (256u * 1024)
-#define STATUS_MESSAGE	  (CHANNELS_MOST * 1200u)
-#define EXCHANGE_MESSAGE  (256u * 1024)
-#define TICKET_MOST_BYTES 16
-#define EVENTS_HEAD_MOST  32
+#define READ_MOST_MS	    2000
+#define LEDGER_WAIT_MS	    5000 /* the core makes the ledger at its first start; we may be quicker */
+#define LEDGER_LOOK_MS	    10
+#define CHANNELS_MOST	    256
+#define EXCHANGE_MEMORY	    (256u * 1024)
+#define STATUS_MESSAGE	    (CHANNELS_MOST * 1200u)
+#define EXCHANGE_MESSAGE    (256u * 1024)
+#define TICKET_MOST_BYTES   16
+#define EVENTS_HEAD_MOST    32
 #define READER_METRICS_MOST (64u * METRIC_WRITTEN_MOST)
 
 struct reader {
@@ -33,7 +33,7 @@ struct reader {
 	struct pipe    *desk, *hook;
 	struct pipe    *asking; /* of the two: whose question is being answered */
 	struct papers	papers;
-	struct exchange exchange;		 /* large: kept off the stack */
+	struct exchange exchange; /* large: kept off the stack */
 	struct log_row	own[CHANNELS_MOST], peer[CHANNELS_MOST];
 	bool		has_peer[CHANNELS_MOST];
 	unsigned	nchannels;

@@ -63,7 +63,8 @@ static void trouble_tell(struct worker *w, const char *code, const char *cause)
 	w->found.fields.n = 0;
 	w->found.reason = bytes_text(code);
 	if (trouble_is_news(w, code))
-		journal_about(LEVEL_WARNING, code, &(struct journal_about){.clause = w->config->clause}, "%s: %s", w->config->clause, cause != NULL ? cause : provider_trouble(code));
+		journal_about(LEVEL_WARNING, code, &(struct journal_about){.clause = w->config->clause}, "%s: %s", w->config->clause,
+			      cause != NULL ? cause : provider_trouble(code));
 }
 
 static void found_send(struct worker *w)
