@@ -199,6 +199,7 @@ class Rehearsal:
         self.install(KW)
         kw.put("/root/kw.backup", (self.top / "safe/backup").read_bytes())
         kw.mithaq("restore", "/root/kw.backup")
+        kw.mithaq("token", "new", "rehearsal", "--cli")  # tokens are in no backup
         for path in (self.top / "safe").iterdir():
             if path.name != "backup":
                 kw.put(f"{SERVICE_HOME}/keys/{path.name}", path.read_bytes(), 0o600)
