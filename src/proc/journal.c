@@ -113,7 +113,7 @@ static void line_write(const struct builder *b)
 	}
 }
 
-static void line_make(enum level level, const char *code, const struct journal_about *about, const char *format, va_list values)
+static prints(4, 0) void line_make(enum level level, const char *code, const struct journal_about *about, const char *format, va_list values)
 {
 	char	text[TEXT_MOST];
 	uint8_t line[2 * TEXT_MOST + LINE_MOST];
