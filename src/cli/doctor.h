@@ -25,7 +25,7 @@ struct check {
 void doctor_say(struct doctor *d, const struct check *check, enum grade grade, const char *help, const char *format, ...) prints(5, 6);
 
 void doctor_machine(struct doctor *d, const struct config *config);
-void doctor_partner(struct doctor *d, struct home *h, const char *partner);
+void doctor_partner(struct doctor *d, struct home *h, const char *name);
 int  doctor_measure(struct doctor *d);
 
 #endif

@@ -203,11 +203,13 @@ static void say_rate(struct doctor *d, struct measure *m, double seconds)
 {
 	static const struct check check = {"exchanges", "التبادلات"};
 
+	size_t half = m->n / 2, late = m->n * 99 / 100;
+
 	qsort(m->took_us, m->n, sizeof m->took_us[0], by_size);
 	doctor_say(d, &check, m->failed > 0 ? GRADE_BAD : GRADE_OK, NULL,
 		   cli_text(d->cli, "%.0f/s at %u outstanding, both gateways on this machine; half within %.1f ms, 99 of 100 within %.1f ms",
 			    "%.0f في الثانية مع %u معلقة، والبوابتان على هذا الجهاز؛ نصفها خلال %.1f مللي ثانية، و99 من 100 خلال %.1f"),
-		   (double)m->n / seconds, OUTSTANDING, (double)m->took_us[m->n / 2] / 1000, (double)m->took_us[m->n * 99 / 100] / 1000);
+		   (double)m->n / seconds, OUTSTANDING, (double)m->took_us[half] / 1000, (double)m->took_us[late] / 1000);
 }
 
 static void say_year(struct doctor *d, const char *name, const char *name_ar, uint64_t bytes_each)
@@ -239,28 +241,42 @@ static int measured(struct doctor *d, struct measure *m)
 	return EXIT_DONE;
 }
 
+static void measure_free(struct measure *m)
+{
+	if (m == NULL)
+		return;
+	if (m->base != NULL)
+		event_base_free(m->base);
+	free(m->took_us);
+	free(m);
+}
+
+static struct measure *measure_new(void)
+{
+	struct measure *m = calloc(1, sizeof *m);
+
+	if (m == NULL)
+		return NULL;
+	m->took_us = malloc(TIMES_MOST * sizeof *m->took_us);
+	m->base = event_base_new();
+	if (m->took_us != NULL && m->base != NULL)
+		return m;
+	measure_free(m);
+	return NULL;
+}
+
 int doctor_measure(struct doctor *d)
 {
-	struct measure	  *m = calloc(1, sizeof *m);
 	struct stage_words words = {.file = "measure", .text = bytes_of(text, sizeof text - 1)};
-	int		   code = EXIT_INTERNAL;
+	struct measure	  *m = measure_new();
 
-	if (m != NULL) {
-		m->took_us = malloc(TIMES_MOST * sizeof *m->took_us);
-		m->base = event_base_new();
-	}
-	if (m == NULL || m->took_us == NULL || m->base == NULL)
-		code = cli_err(d->cli, ERR_MEMORY, "doctor", NULL);
-	else
-		code = stage_open(d->cli, &words, &m->stage);
+	if (m == NULL)
+		return cli_err(d->cli, ERR_MEMORY, "doctor", NULL);
+	int code = stage_open(d->cli, &words, &m->stage);
 	if (code == EXIT_DONE) {
 		code = measured(d, m);
 		stage_close(&m->stage);
 	}
-	if (m != NULL && m->base != NULL)
-		event_base_free(m->base);
-	if (m != NULL)
-		free(m->took_us);
-	free(m);
+	measure_free(m);
 	return code;
 }

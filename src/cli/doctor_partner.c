@@ -278,7 +278,7 @@ static json_t *partner_status(struct doctor *d, const char *name, struct reply *
 {
 	struct http_question q = {.method = "GET", .target = "/v1/status", .patience_s = 10};
 	struct cli	     quiet = *d->cli;
-	FILE		    *nowhere = fopen("/dev/null", "w");
+	FILE		    *nowhere = fopen("/dev/null", "we");
 	size_t		     index;
 	json_t		    *p;
 

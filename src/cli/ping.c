@@ -143,7 +143,7 @@ int cmd_ping(struct cli *cli, int argc, char **argv)
 {
 	const char	       *wait = NULL;
 	struct asking		q = {.name = {"at"}};
-	struct reply		r;
+	struct reply		r = {0};
 	char			now[25];
 	const struct cli_option options[] = {{"--wait", &wait, NULL}, {"--token", &q.token, NULL}};
 	int			n = cli_options(cli, argc, argv, options, COUNT_OF(options));
@@ -203,7 +203,7 @@ int cmd_notice(struct cli *cli, int argc, char **argv)
 {
 	const char	       *wait = NULL;
 	struct asking		q = {.name = {"from", "until", "text"}};
-	struct reply		r;
+	struct reply		r = {0};
 	char			from[25], until[25];
 	const struct cli_option options[] = {{"--from", &q.value[0], NULL},
 					     {"--until", &q.value[1], NULL},

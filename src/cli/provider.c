@@ -315,7 +315,7 @@ static int field_take(struct testing *t, const char *word)
 	const char  *equals = strchr(word, '=');
 	struct bytes name = equals != NULL ? bytes_of(word, (size_t)(equals - word)) : BYTES_NONE;
 
-	if (name_check(name) != ERR_OK)
+	if (equals == NULL || name_check(name) != ERR_OK)
 		return cli_complain(t->cli, EXIT_USAGE, cli_text(t->cli, "a field is name=value", "الحقل هو name=value"), word, NULL);
 	enum err e = fields_add(&t->ask, name, bytes_text(equals + 1));
 	return e == ERR_OK ? EXIT_DONE : cli_err(t->cli, e, word, NULL);

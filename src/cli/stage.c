@@ -71,7 +71,7 @@ static void replace_all(struct buffer *text, const char *from, const char *to)
 {
 	size_t n = strlen(from);
 
-	for (size_t at = 0; at + n <= text->n; at++)
+	for (size_t at = 0; text->at != NULL && at + n <= text->n; at++)
 		if (memcmp(text->at + at, from, n) == 0)
 			memcpy(text->at + at, to, n);
 }

@@ -211,7 +211,7 @@ const struct token *desk_token(const struct desk *d, const struct hash *hash);
 void		    desk_tokens_refresh(struct desk *d); /* when their folder changed */
 /* A token for some clauses sees what is under those alone. */
 bool desk_token_sees(const struct desk *d, const struct token *token, const struct hash *agreement, uint16_t clause);
-void desk_on_request(struct evhttp_request *request, void *door);
+void desk_on_request(struct evhttp_request *request, void *arg); /* a struct door */
 
 /* ---- desk_doors.c ---- */
 

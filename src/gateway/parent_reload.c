@@ -13,6 +13,7 @@
  */
 #include "gateway/parent.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -508,6 +509,7 @@ static void try(struct parent *p)
 		refuse(p, line);
 		return;
 	}
+	assert(p->reload.fresh != NULL); /* fresh_read() made it */
 	if (strcmp(p->reload.fresh->party, p->config->party) != 0) {
 		refuse(p, "needs-restart: party: another party is another gateway");
 		return;

@@ -76,8 +76,8 @@ static void codes_start(struct codes *codes)
 	char word[ALARM_CODE_MOST];
 
 	codes->n = 0;
-	for (uint16_t code = ALARM_FORK; code <= ALARM_TALLY; code++) {
-		alarm_code_word(code, word);
+	for (unsigned code = ALARM_FORK; code <= ALARM_TALLY; code++) {
+		alarm_code_word((uint16_t)code, word);
 		(void)code_of(codes, word, strlen(word), true);
 	}
 }

@@ -49,8 +49,8 @@ uint64_t api_tls_until_ms(const struct api_tls *t);
 /* Does the certificate name this host of a Host header, with or without a port? */
 bool api_tls_names(const struct api_tls *t, const char *host);
 
-/* For evhttp_set_bevcb; `t` is a struct api_tls. */
-struct bufferevent *api_tls_bufferevent(struct event_base *base, void *t);
+/* For evhttp_set_bevcb; `arg` is a struct api_tls. */
+struct bufferevent *api_tls_bufferevent(struct event_base *base, void *arg);
 /* False for a connection that is not of TLS: the library makes a plain one when it got none from us. */
 bool api_tls_carries(struct bufferevent *connection);
 

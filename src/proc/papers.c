@@ -121,12 +121,13 @@ static enum err found_keep(struct loading *l, struct found_card *f, unsigned rin
 /* The card that gives a party its ring. It stands under the name of its party, so that nobody's card is taken for another's. */
 static enum err ring_begin(struct loading *l, const char *path, const char *party)
 {
-	struct found_card *f;
+	struct found_card *f = NULL;
 	enum err e = l->nrings == PAPERS_CARDS_MOST ? fault_at(l->fault, ERR_TOO_LONG, 0, "", "", "fewer partners", "عدد أقل من الشركاء")
 						    : found_read(l, path, &f);
 
 	if (e != ERR_OK)
 		return e;
+	assert(f != NULL); /* found_read() made it */
 	if (strcmp(f->card.party, party) != 0) {
 		e = fault_at(l->fault, ERR_VALUE, 2, "party", f->card.party, "the file's name must be the party's",
 			     "يجب أن يكون اسم الملف اسم الطرف");

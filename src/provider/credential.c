@@ -31,6 +31,14 @@ static bool mode_ok(const char *path, const struct stat *about)
 	return (about->st_mode & (S_IRWXG | S_IRWXO | S_IXUSR)) == 0 && (about->st_uid == geteuid() || about->st_uid == 0 || geteuid() == 0);
 }
 
+static int fd_take(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
 static enum err file_open(const char *path, int *out, struct fault *fault)
 {
 	scoped(fd_done) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -42,8 +50,7 @@ static enum err file_open(const char *path, int *out, struct fault *fault)
 	if (!mode_ok(path, &about))
 		return fault_at(fault, ERR_MODE, 0, path, "", "chmod 0600, and the owner that runs the gateway",
 				"غيّر وضعه إلى 0600 ومالكه إلى مستخدم البوابة");
-	*out = fd;
-	fd = -1;
+	*out = fd_take(&fd);
 	return ERR_OK;
 }
 

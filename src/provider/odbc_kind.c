@@ -744,9 +744,8 @@ static void question_end(struct odbc *o, enum err e)
 	}
 	(void)SQLFreeStmt(o->stmt, SQL_CLOSE);
 	explicit_bzero(o->words, sizeof o->words);
-	if (broken || !SQL_SUCCEEDED(SQLEndTran(SQL_HANDLE_DBC, o->dbc, SQL_ROLLBACK)))
-		source_lost(o);
-	else if (e != ERR_OK && e != ERR_NOT_FOUND && statement_renew(o) != ERR_OK)
+	bool failed = e != ERR_OK && e != ERR_NOT_FOUND;
+	if (broken || !SQL_SUCCEEDED(SQLEndTran(SQL_HANDLE_DBC, o->dbc, SQL_ROLLBACK)) || (failed && statement_renew(o) != ERR_OK))
 		source_lost(o);
 }
 

@@ -145,7 +145,7 @@ static enum err body_brace(struct reading *r)
 	struct bytes field = name_at(r->at + 1);
 	enum err     e = piece_add(r, (struct template_piece){.part = r->quoted ? PART_QUOTED : PART_VALUE, .field = field});
 
-	r->at = (const char *)field.at + field.n + 1;
+	r->at += field.n + 2; /* and both braces */
 	return e;
 }
 

@@ -241,6 +241,8 @@ def test_every_path_of_the_openapi_is_real():
     assert api["paths"]
     for path, methods in api["paths"].items():
         address = re.sub(r"{(\w+)}", lambda m: filled[m.group(1)], path)
+        if path == "/v1/events":
+            address += "?wait=0"  # without it they come without end
         for method, operation in methods.items():
             if method not in ("get", "post", "put", "delete"):
                 continue
