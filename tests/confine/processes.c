@@ -192,6 +192,7 @@ static int setup(void **state unused_arg)
 		return -1;
 	home_make(&north, folder, "north.example", "south.example", 1);
 	home_make(&south, folder, "south.example", "north.example", 2);
+	home_write_card(&north, &north, "north.example.card");
 	home_add_card(&north, &south, "south.example");
 	north.config.partner[0].dial = "127.0.0.1:9";
 	hook_make();
