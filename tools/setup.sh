@@ -17,9 +17,9 @@ SETUP_model="gcc libc6-dev spin"
 SETUP_bench="nginx-light wrk openssl"
 SETUP_odbc="libsqliteodbc odbc-postgresql postgresql"
 SETUP_api="nodejs npm openssl curl"
-SETUP_rehearsal="debhelper dpkg-dev iproute2"
+SETUP_rehearsal="build-essential debhelper dpkg-dev iproute2"
 SETUP_metrics="prometheus"
-SETUP_package="debhelper dpkg-dev lintian systemd"
+SETUP_package="build-essential debhelper dpkg-dev lintian systemd"
 
 setup_missing() {
 	local package
